@@ -1,0 +1,50 @@
+/** A picture of a replica for operators, metrics and tests. */
+import type { Configuration } from './configuration.ts';
+import type { Role } from './ready.ts';
+
+/**
+ * How the leader feeds a follower: `probe` finds where the logs agree, one message per heartbeat; `replicate` streams
+ * ahead of the answers; `snapshot` waits for a snapshot to arrive.
+ */
+export type ProgressState = 'probe' | 'replicate' | 'snapshot';
+
+/** The leader's view of one other member. */
+export interface PeerStatus {
+  readonly id: number;
+  readonly state: ProgressState;
+  /** Highest index known to be durable there. */
+  readonly match: number;
+  /** Next index to send. */
+  readonly next: number;
+  readonly inFlightMessages: number;
+  readonly inFlightBytes: number;
+  /** Nothing is sent until an answer arrives. */
+  readonly paused: boolean;
+  /** Heard from since the last quorum check. */
+  readonly recentlyActive: boolean;
+  readonly learner: boolean;
+  /** Index of the snapshot it is to receive; 0 outside `snapshot`. */
+  readonly pendingSnapshot: number;
+}
+
+export interface RaftStatus {
+  readonly id: number;
+  readonly role: Role;
+  readonly term: number;
+  readonly vote: number;
+  /** 0 when unknown. */
+  readonly leader: number;
+  readonly commit: number;
+  readonly applied: number;
+  readonly lastIndex: number;
+  /** Highest index durable here. */
+  readonly persisted: number;
+  readonly configuration: Configuration;
+  /** The node leadership is being handed to; 0 when none. */
+  readonly transferTarget: number;
+  /** Payload bytes proposed here and not yet committed. */
+  readonly uncommittedBytes: number;
+  readonly pendingReads: number;
+  /** Every other member, ascending by id; empty unless leader. */
+  readonly peers: readonly PeerStatus[];
+}
