@@ -15,6 +15,7 @@ export {
   members,
   sameConfiguration,
 } from './configuration.ts';
+export { RaftCore } from './core.ts';
 export {
   EMPTY_HARD_STATE,
   ENTRY_OVERHEAD_BYTES,

@@ -22,12 +22,12 @@ export interface ReadState {
  * One batch of work. Obligations, in the order of the fields:
  *
  * 1. `snapshot`: replace the whole log and state by the snapshot whose data was received with the message, durably,
- *    together with `hardState`; then call `snapshotInstalled(index)`. Such a Ready has no entries and none follow
- *    until then.
+ *    together with `hardState`; then call `snapshotInstalled(index)`. Entries to write or apply and messages that wait
+ *    for writes are held back until then. A snapshot message after which no Ready carries the snapshot was not needed:
+ *    its data can go.
  * 2. `entries` and `hardState`: write them as one unit, after those of every earlier Ready. When `entries[0].index` is
  *    not past the end of the log, the log is first cut from there. Once durable, call `persisted()` with the id of the
- *    last entry. Only when `mustSync` must the write reach the disk by itself; without it, it may wait for the next
- *    sync.
+ *    last entry.
  * 3. `messages`: send now, before or while writing.
  * 4. `messagesAfterPersist`: send once this Ready's and every earlier Ready's writes are durable, at once when there
  *    are none outstanding.
@@ -44,7 +44,7 @@ export interface Ready {
   readonly entries: readonly Entry[];
   /** Present when term or vote changed, or when there are entries and the commit index moved since last written. */
   readonly hardState: HardState | undefined;
-  /** Entries, a term, a vote or a snapshot is among what is to be written. */
+  /** Something is to be written, and it must be durable before `messagesAfterPersist` and `persisted()`. */
   readonly mustSync: boolean;
   readonly messages: readonly Message[];
   readonly messagesAfterPersist: readonly Message[];

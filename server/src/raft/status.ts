@@ -1,6 +1,8 @@
 /** A picture of a replica for operators, metrics and tests. */
 import type { Configuration } from './configuration.ts';
+import { NO_NODE } from './entry.ts';
 import type { Role } from './ready.ts';
+import type { RaftState } from './state.ts';
 
 /**
  * How the leader feeds a follower: `probe` finds where the logs agree, one message per heartbeat; `replicate` streams
@@ -47,4 +49,25 @@ export interface RaftStatus {
   readonly pendingReads: number;
   /** Every other member, ascending by id; empty unless leader. */
   readonly peers: readonly PeerStatus[];
+}
+
+/** Allocates: for operators, not for the hot path. */
+export function statusOf(state: RaftState): RaftStatus {
+  const { leadership, log } = state;
+  return {
+    id: state.id,
+    role: state.role,
+    term: state.term,
+    vote: state.vote,
+    leader: state.leader,
+    commit: log.committed,
+    applied: log.applied,
+    lastIndex: log.lastIndex,
+    persisted: log.persisted,
+    configuration: state.configuration,
+    transferTarget: leadership?.transferTarget ?? NO_NODE,
+    uncommittedBytes: leadership?.uncommittedBytes ?? 0,
+    pendingReads: leadership?.reads.size ?? 0,
+    peers: leadership?.tracker.peers.map((peer) => peer.status()) ?? [],
+  };
 }

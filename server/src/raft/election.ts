@@ -1,0 +1,128 @@
+/** Elections (paper §5.2, §5.4.1), with a pre-vote (thesis §9.6). */
+import { EntryKind, NO_DATA, NO_NODE } from './entry.ts';
+import { hasUnappliedConfiguration } from './membership.ts';
+import type { PreVoteMessage, PreVoteResponseMessage, VoteMessage, VoteResponseMessage } from './messages.ts';
+import { bothResults, tally, type VoteResult } from './quorum.ts';
+import type { RaftState } from './state.ts';
+
+/** Why an election starts: a transfer skips the pre-vote, as the leader itself asked for it (thesis §3.10). */
+export type CampaignCause = 'timeout' | 'transfer';
+
+/**
+ * Starts an election unless this node must not lead: it is no voter, a snapshot is on its way in, or a committed
+ * configuration is not applied here and it would count by an outdated one.
+ */
+export function campaign(state: RaftState, cause: CampaignCause): void {
+  if (state.role === 'leader' || !state.isPromotable() || hasUnappliedConfiguration(state)) return;
+  if (cause === 'timeout' && state.options.preVote) startPreVote(state);
+  else startVote(state, cause === 'transfer');
+}
+
+function startPreVote(state: RaftState): void {
+  state.becomePreCandidate();
+  const { id, log, term } = state;
+  forEachOtherVoter(state, (to) =>
+    state.send({
+      type: 'pre-vote',
+      from: id,
+      to,
+      term: term + 1,
+      lastIndex: log.lastIndex,
+      lastTerm: log.lastTerm,
+    }),
+  );
+  recordVote(state, id, true);
+}
+
+/** The own vote counts at once: any other arrives only after it is durable, and alone it commits nothing. */
+function startVote(state: RaftState, transfer: boolean): void {
+  state.becomeCandidate();
+  const { id, log, term } = state;
+  forEachOtherVoter(state, (to) =>
+    state.sendAfterPersist({
+      type: 'vote',
+      from: id,
+      to,
+      term,
+      lastIndex: log.lastIndex,
+      lastTerm: log.lastTerm,
+      transfer,
+    }),
+  );
+  recordVote(state, id, true);
+}
+
+function forEachOtherVoter(state: RaftState, visit: (to: number) => void): void {
+  const { voters, votersOutgoing } = state.configuration;
+  for (const voter of voters) if (voter !== state.id) visit(voter);
+  for (const voter of votersOutgoing) if (voter !== state.id && !voters.includes(voter)) visit(voter);
+}
+
+function recordVote(state: RaftState, voter: number, granted: boolean): void {
+  // The first answer stands: a repeated message changes nothing.
+  if (!state.votes.has(voter)) state.votes.set(voter, granted);
+  switch (electionResult(state)) {
+    case 'won':
+      if (state.role === 'pre-candidate') startVote(state, false);
+      else lead(state);
+      break;
+    case 'lost':
+      state.becomeFollower(state.term, NO_NODE);
+      break;
+    case 'pending':
+      break;
+  }
+}
+
+function electionResult(state: RaftState): VoteResult {
+  const { voters, votersOutgoing } = state.configuration;
+  return bothResults(tally(voters, state.votes), tally(votersOutgoing, state.votes));
+}
+
+/** A new leader commits what it inherited through an entry of its own term (paper §5.4.2 and §8). */
+function lead(state: RaftState): void {
+  const leadership = state.becomeLeader();
+  state.appendOwn(leadership, EntryKind.NO_OP, NO_DATA);
+}
+
+export function handleVote(state: RaftState, message: VoteMessage): void {
+  const granted = state.mayVoteFor(message.from) && state.log.isUpToDate(message.lastIndex, message.lastTerm);
+  if (granted) {
+    state.vote = message.from;
+    state.electionElapsed = 0;
+  }
+  state.sendAfterPersist({
+    type: 'vote-response',
+    from: state.id,
+    to: message.from,
+    term: state.term,
+    granted,
+  });
+}
+
+/**
+ * Learners and nodes that are no members by their own configuration answer too: it may simply be outdated, and the
+ * group may depend on their vote.
+ */
+export function handlePreVote(state: RaftState, message: PreVoteMessage): void {
+  const granted = message.term > state.term && state.log.isUpToDate(message.lastIndex, message.lastTerm);
+  state.send({
+    type: 'pre-vote-response',
+    from: state.id,
+    to: message.from,
+    // A grant names the term it is for; a refusal teaches the candidate the voter's.
+    term: granted ? message.term : state.term,
+    granted,
+  });
+}
+
+export function handleVoteResponse(state: RaftState, message: VoteResponseMessage): void {
+  if (state.role === 'candidate') recordVote(state, message.from, message.granted);
+}
+
+export function handlePreVoteResponse(state: RaftState, message: PreVoteResponseMessage): void {
+  if (state.role !== 'pre-candidate') return;
+  // A late grant for an earlier attempt, at a term this node has reached since, says nothing about this one.
+  if (message.granted && message.term !== state.term + 1) return;
+  recordVote(state, message.from, message.granted);
+}
