@@ -1,4 +1,4 @@
-/** Method table entries from plain functions: decodes the request and turns what is thrown into a typed failure. */
+/** Method table entries from plain functions: decodes the request and turns a thrown `GomsgError` into the answer. */
 import {
   type DescMessage,
   type DescMethodServerStreaming,
@@ -31,7 +31,8 @@ export function methodNumber(desc: DescMethodUnary | DescMethodServerStreaming):
 
 /**
  * A unary method. `handle` answers through `call.reply`, at once or later, exactly once; until it has, it may throw a
- * `GomsgError` instead. A request that cannot be decoded fails with INVALID_REQUEST and never reaches it.
+ * `GomsgError` instead. A request that cannot be decoded fails with INVALID_REQUEST and never reaches it. Anything else
+ * that is thrown is a bug, and goes on to the transport, which reports it.
  */
 export function unary<I extends DescMessage, O extends DescMessage>(
   desc: DescMethodUnary<I, O>,
@@ -53,7 +54,8 @@ export function unary<I extends DescMessage, O extends DescMessage>(
       try {
         handle(request, { payload, number, context, reply });
       } catch (error) {
-        reply.fail(toFailure(error));
+        if (!(error instanceof GomsgError)) throw error;
+        reply.fail(error);
       }
     },
   };
@@ -78,13 +80,6 @@ export function serverStreaming<I extends DescMessage, O extends DescMessage>(
       return handle(request, context);
     },
   };
-}
-
-/** What the caller gets to see of something thrown. Anything but a `GomsgError` is a bug, and INTERNAL. */
-export function toFailure(error: unknown): Failure {
-  if (error instanceof GomsgError) return error;
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { reason: ErrorReason.INTERNAL, message: `unexpected error: ${text}` };
 }
 
 /** An INVALID_REQUEST about one field (`subject`). */

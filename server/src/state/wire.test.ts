@@ -1,7 +1,17 @@
 import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ByteReader, ByteWriter, readU64, varintSize, writeU64, writeVarint } from './wire.ts';
+import {
+  ByteReader,
+  ByteWriter,
+  bigVarintSize,
+  readU64,
+  varintSize,
+  writeBigVarint,
+  writeU64,
+  writeVarint,
+  zigzag,
+} from './wire.ts';
 
 const uint53 = fc.oneof(
   fc.maxSafeNat(),
@@ -21,6 +31,17 @@ describe('varint', () => {
         expect(varintSize(value)).toBe(end);
         expect(new ByteReader(written).varint()).toBe(value);
         expect(new BinaryReader(written).uint64()).toBe(BigInt(value));
+      }),
+    );
+  });
+
+  it('of a signed 64-bit integer is what protobuf writes', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), (value) => {
+        const target = new Uint8Array(10);
+        const end = writeBigVarint(target, 0, zigzag(value));
+        expect(bigVarintSize(zigzag(value))).toBe(end);
+        expect(new BinaryReader(target.subarray(0, end)).sint64()).toBe(value);
       }),
     );
   });
@@ -70,7 +91,7 @@ describe('ByteWriter', () => {
             expect(reader.u8()).toBe(number & 0xff);
             expect(reader.varint()).toBe(number);
             expect(reader.u64()).toBe(number);
-            expect(Uint8Array.from(reader.bytes(reader.varint()))).toEqual(bytes);
+            expect(Uint8Array.from(reader.bytes(reader.u32()))).toEqual(bytes);
             expect(reader.binary(reader.varint())).toBe(Buffer.from(text).toString('latin1'));
             expect(reader.utf8(reader.varint())).toBe(text);
           }

@@ -40,6 +40,30 @@ export function writeVarint(target: Uint8Array, at: number, value: number): numb
   return offset;
 }
 
+/** Bytes that `writeBigVarint` writes for `value`. */
+export function bigVarintSize(value: bigint): number {
+  let size = 1;
+  for (let rest = value >> 7n; rest > 0n; rest >>= 7n) size++;
+  return size;
+}
+
+/** An unsigned varint of the whole 64-bit range; returns the offset behind it. */
+export function writeBigVarint(target: Uint8Array, at: number, value: bigint): number {
+  let rest = value;
+  let offset = at;
+  while (rest > 0x7fn) {
+    target[offset++] = Number(rest & 0x7fn) | 0x80;
+    rest >>= 7n;
+  }
+  target[offset++] = Number(rest);
+  return offset;
+}
+
+/** A signed 64-bit integer as protobuf's sint64 maps it to an unsigned one: 0, -1, 1, -2 … become 0, 1, 2, 3 … */
+export function zigzag(value: bigint): bigint {
+  return BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
+}
+
 /** Big-endian u64 of a number up to 2^53; returns the offset behind it. */
 export function writeU64(target: Uint8Array, at: number, value: number): number {
   const high = Math.floor(value / 0x1_0000_0000);
@@ -76,6 +100,15 @@ function byte(source: Uint8Array, at: number): number {
   return value;
 }
 
+/** Big-endian u32; returns the offset behind it. */
+export function writeU32(target: Uint8Array, at: number, value: number): number {
+  target[at] = value >>> 24;
+  target[at + 1] = value >>> 16;
+  target[at + 2] = value >>> 8;
+  target[at + 3] = value;
+  return at + 4;
+}
+
 /** Reads a record from front to back. Throws RangeError behind the end: a record that is too short is damage. */
 export class ByteReader {
   #source: Uint8Array;
@@ -93,6 +126,12 @@ export class ByteReader {
 
   u8(): number {
     return byte(this.#source, this.at++);
+  }
+
+  u32(): number {
+    const value = readU32(this.#source, this.at);
+    this.at += 4;
+    return value;
   }
 
   u64(): number {
@@ -169,6 +208,12 @@ export class ByteWriter {
   u8(value: number): this {
     this.#reserve(1);
     this.#buffer[this.#length++] = value;
+    return this;
+  }
+
+  u32(value: number): this {
+    this.#reserve(4);
+    this.#length = writeU32(this.#buffer, this.#length, value);
     return this;
   }
 
