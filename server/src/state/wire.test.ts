@@ -80,7 +80,7 @@ describe('ByteWriter', () => {
               .u8(number & 0xff)
               .varint(number)
               .u64(number)
-              .varint(bytes.length)
+              .u32(bytes.length)
               .bytes(bytes);
             writer.varint(key.length).binary(key).varint(Buffer.byteLength(text)).utf8(text);
           }
