@@ -36,7 +36,7 @@ const options = {
   platform: 'node',
   target: 'node26',
   sourcemap: true,
-  // Stack traces name functions and lines by the source map; the sources themselves are in the repository.
+  // For debuggers; the sources themselves are in the repository.
   sourcesContent: false,
   jsx: 'automatic',
   // Native code finds its .node file relative to its own folder.
@@ -50,7 +50,15 @@ const options = {
   logLevel: 'warning',
 } satisfies BuildOptions;
 
-if (!process.argv.includes('--if-stale') || isStale()) await build();
+if (!process.argv.includes('--if-stale') || isStale()) {
+  try {
+    await build();
+  } catch (error) {
+    // esbuild has shown what is wrong in the sources by then; its own stack adds nothing to that.
+    if (!(error instanceof Error) || !('errors' in error)) throw error;
+    process.exitCode = 1;
+  }
+}
 
 function isStale(): boolean {
   if (!existsSync(recordPath)) return true;
@@ -84,6 +92,9 @@ async function build(): Promise<void> {
   for (const name of previous) {
     if (!current.has(name)) rmSync(join(dist, name), { force: true });
   }
+
+  // V8's compiled code, kept by bin/gomsg, of files that are gone.
+  rmSync(join(dist, '.compile-cache'), { recursive: true, force: true });
 
   const sources = Object.keys(metafile.inputs).filter((input) => !input.includes('node_modules/'));
   writeFileSync(recordPath, JSON.stringify([...EXTRA_INPUTS, ...sources], null, 1));

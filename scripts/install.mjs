@@ -40,8 +40,10 @@ function readPackages(path) {
 }
 
 function install() {
-  // Production mode would leave out what builds and tests gomsg.
-  const args = ['ci', '--include=dev', '--no-audit', '--no-fund'];
+  // Not `npm ci`: that refuses a lock file written where some other system's build of a tool could not be had.
+  // This takes the same versions from the lock file, and --no-save leaves that file alone. Production mode would
+  // leave out what builds and tests gomsg. Warnings would be about the Node that started npm, which only sets up.
+  const args = ['install', '--no-save', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const npm = process.env.npm_execpath;
   console.error('Installing what package-lock.json names …');
   const result = npm?.endsWith('.js')
