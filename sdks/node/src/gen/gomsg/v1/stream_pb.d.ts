@@ -16,6 +16,10 @@ export declare const file_gomsg_v1_stream: GenFile;
 /**
  * Settings of a topic. In requests an unset field means the default (Create) or no change (Configure).
  *
+ * Retention removes the oldest stored batches as a whole: what was published to a partition in one moment, at most
+ * 128 KiB or one message. Age removes a batch once it is old enough. Bytes and messages remove a batch when what then
+ * remains is still at least the limit, so the newest messages up to the limit are always kept.
+ *
  * @generated from message gomsg.v1.TopicSettings
  */
 export declare type TopicSettings = Message<"gomsg.v1.TopicSettings"> & {
@@ -34,7 +38,7 @@ export declare type TopicSettings = Message<"gomsg.v1.TopicSettings"> & {
   retentionAge?: Duration | undefined;
 
   /**
-   * Bytes kept a partition. Default 0 = unlimited.
+   * Bytes kept a partition, counted as stored, with key, headers and place. Default 0 = unlimited.
    *
    * @generated from field: optional uint64 retention_bytes = 3;
    */
@@ -480,8 +484,9 @@ export declare type StreamServiceSubscribeRequest = Message<"gomsg.v1.StreamServ
   topic: string;
 
   /**
-   * Where to start. Unset = the committed offset of the consumer or group; where there is none, latest for a
-   * subscription without a name and earliest for a named one.
+   * Where to start in partitions where the consumer or group has no committed offset; the place is committed at once.
+   * Unset = latest for a subscription without a name, earliest for a named one. An offset that is not kept fails with
+   * OFFSET_OUT_OF_RANGE.
    *
    * @generated from field: gomsg.v1.StreamStart start = 2;
    */
@@ -531,18 +536,19 @@ export declare const StreamServiceSubscribeRequestSchema: GenMessage<StreamServi
  */
 export declare type StreamServiceSubscribeResponse = Message<"gomsg.v1.StreamServiceSubscribeResponse"> & {
   /**
-   * True in the first message and in no other: the subscription is in place.
+   * Messages, in order within each partition. Empty in the first message and in assignments. The same field number as
+   * in Read and ReadFrom: stored batches go out as they are.
    *
-   * @generated from field: bool subscribed = 1;
-   */
-  subscribed: boolean;
-
-  /**
-   * Messages, in order within each partition. Empty in the first message and in assignments.
-   *
-   * @generated from field: repeated gomsg.v1.StreamMessage messages = 2;
+   * @generated from field: repeated gomsg.v1.StreamMessage messages = 1;
    */
   messages: StreamMessage[];
+
+  /**
+   * True in the first message and in no other: the subscription is in place.
+   *
+   * @generated from field: bool subscribed = 2;
+   */
+  subscribed: boolean;
 
   /**
    * Id of this subscription in its consumer or group, for Ack. In the first message.
@@ -552,7 +558,8 @@ export declare type StreamServiceSubscribeResponse = Message<"gomsg.v1.StreamSer
   memberId: string;
 
   /**
-   * The partitions that this subscription reads now: in the first message and whenever a group shares them out anew.
+   * The partitions that this subscription reads now: in the first message and whenever they change, because a group
+   * shares them out anew or the topic gets more.
    *
    * @generated from field: gomsg.v1.StreamAssignment assignment = 4;
    */
@@ -763,7 +770,7 @@ export declare type StreamServiceReadFromRequest = Message<"gomsg.v1.StreamServi
   topic: string;
 
   /**
-   * Earliest moment wanted.
+   * Earliest moment wanted. Unset = from the oldest message on.
    *
    * @generated from field: google.protobuf.Timestamp time = 2;
    */
@@ -804,7 +811,7 @@ export declare const StreamServiceReadFromRequestSchema: GenMessage<StreamServic
  */
 export declare type StreamServiceReadFromResponse = Message<"gomsg.v1.StreamServiceReadFromResponse"> & {
   /**
-   * Messages by time.
+   * Messages by time; at most 4 MiB of them, but at least one where there is one.
    *
    * @generated from field: repeated gomsg.v1.StreamMessage messages = 1;
    */
@@ -926,7 +933,7 @@ export declare const StreamServiceGetOffsetRequestSchema: GenMessage<StreamServi
  */
 export declare type StreamServiceGetOffsetResponse = Message<"gomsg.v1.StreamServiceGetOffsetResponse"> & {
   /**
-   * The committed offset: the next message to process.
+   * The committed offset: the next message to process. Where retention removed it, the oldest that is kept.
    *
    * @generated from field: uint64 offset = 1;
    */
@@ -1076,7 +1083,7 @@ export declare type PartitionInfo = Message<"gomsg.v1.PartitionInfo"> & {
   endOffset: bigint;
 
   /**
-   * Bytes kept.
+   * Bytes kept, as stored.
    *
    * @generated from field: uint64 bytes = 4;
    */
@@ -1427,7 +1434,8 @@ export declare const StreamService: GenService<{
    * Streams messages: those stored from the start position on, then new ones as they come. The first message has
    * `subscribed` set. With a consumer or group name it starts at the committed offset where there is one, and at most
    * `credit` messages are unacknowledged at a time; what was not acknowledged comes again after a reconnect.
-   * Ends with MEMBER_FENCED when another subscription takes over the consumer's name.
+   * Ends with MEMBER_FENCED when another subscription takes over the consumer's name, with TOPIC_NOT_FOUND when the topic
+   * is deleted. A reader that is so slow that retention overtakes it goes on at the oldest message that is kept.
    *
    * @generated from rpc gomsg.v1.StreamService.Subscribe
    */
@@ -1439,7 +1447,7 @@ export declare const StreamService: GenService<{
   /**
    * Commits a consumer's place in one partition: every message up to and including `offset` is processed. A commit
    * below the committed offset changes nothing. Fails with MEMBER_FENCED when member_id is given and no longer holds
-   * the partition, CONSUMER_NOT_FOUND or OFFSET_OUT_OF_RANGE.
+   * the partition, TOPIC_NOT_FOUND, PARTITION_NOT_FOUND, CONSUMER_NOT_FOUND or OFFSET_OUT_OF_RANGE.
    *
    * @generated from rpc gomsg.v1.StreamService.Ack
    */
