@@ -31,7 +31,7 @@ function isInstalled() {
       !path.startsWith('node_modules/') ||
       // Optional packages are builds for other machines, most of them rightly absent.
       (entry.optional && installed[path] === undefined) ||
-      (installed[path] !== undefined && installed[path].version === entry.version),
+      (installed[path]?.version === entry.version && existsSync(join(root, path, 'package.json'))),
   );
 }
 
