@@ -34,21 +34,22 @@ export declare type QueueSettings = Message<"gomsg.v1.QueueSettings"> & {
   maxDeliveries?: number | undefined;
 
   /**
-   * Delay before the first retry; doubles with each further one. Default 0: at once.
+   * Delay before the first retry; doubles with each further one. Default 0: at once; at most 1 year.
    *
    * @generated from field: google.protobuf.Duration retry_backoff = 3;
    */
   retryBackoff?: Duration | undefined;
 
   /**
-   * Longest delay before a retry. Default 5 min.
+   * Longest delay before a retry. Default 5 min, at most 1 year.
    *
    * @generated from field: google.protobuf.Duration retry_backoff_max = 4;
    */
   retryBackoffMax?: Duration | undefined;
 
   /**
-   * How long a message may wait before its first delivery or between deliveries; then it is removed. 0 or unset = forever.
+   * How long a message may be ready without being handed out; then it is removed. It is counted anew each time the
+   * message becomes ready; a delay or a lease does not count. Default 0 = forever.
    *
    * @generated from field: google.protobuf.Duration message_ttl = 5;
    */
@@ -76,7 +77,7 @@ export declare type QueueSettings = Message<"gomsg.v1.QueueSettings"> & {
   maxBytes?: bigint | undefined;
 
   /**
-   * How long a dedup id is remembered. Default 5 min, at most 7 days.
+   * How long a dedup id is remembered. Default 5 min, at most 7 days; 0 = no deduplication.
    *
    * @generated from field: google.protobuf.Duration dedup_window = 9;
    */
@@ -430,7 +431,8 @@ export declare const QueueServicePopResponseSchema: GenMessage<QueueServicePopRe
  */
 export declare type QueueDelivery = Message<"gomsg.v1.QueueDelivery"> & {
   /**
-   * Id of this delivery, for Ack, Nack and Extend: `queue#sequence.attempt`.
+   * Id of this delivery, for Ack, Nack and Extend: `queue#sequence.delivery`. The delivery number is counted over the
+   * whole life of the message, so that no id comes twice: it is attempt, or more.
    *
    * @generated from field: string delivery_id = 1;
    */
@@ -472,7 +474,7 @@ export declare type QueueDelivery = Message<"gomsg.v1.QueueDelivery"> & {
   priority: number;
 
   /**
-   * Which delivery of the message this is, from 1.
+   * Which delivery of the message since it was pushed or redriven this is, from 1: what max_deliveries counts.
    *
    * @generated from field: uint32 attempt = 7;
    */
@@ -812,7 +814,7 @@ export declare type PeekedMessage = Message<"gomsg.v1.PeekedMessage"> & {
   priority: number;
 
   /**
-   * Deliveries so far.
+   * Deliveries since it was pushed or redriven.
    *
    * @generated from field: uint32 deliveries = 6;
    */
@@ -970,7 +972,7 @@ export declare type QueueStats = Message<"gomsg.v1.QueueStats"> & {
   ackedTotal: bigint;
 
   /**
-   * Deliveries given back by Nack or by a lease that ran out since then.
+   * Deliveries that ended without an Ack since then: by Nack, by a lease that ran out, or because the consumer left.
    *
    * @generated from field: uint64 returned_total = 11;
    */
@@ -1200,7 +1202,7 @@ export declare const QueueServiceRedriveRequestSchema: GenMessage<QueueServiceRe
  */
 export declare type QueueServiceRedriveResponse = Message<"gomsg.v1.QueueServiceRedriveResponse"> & {
   /**
-   * Number of messages that are ready again.
+   * Number of messages that it makes ready again.
    *
    * @generated from field: uint64 redriven = 1;
    */
@@ -1390,8 +1392,8 @@ export declare const QueueService: GenService<{
     output: typeof QueueServiceStatsResponseSchema;
   },
   /**
-   * Removes the messages of a queue, of one state or all, and keeps the queue. Deliveries of removed messages can no
-   * longer be settled. Fails with QUEUE_NOT_FOUND.
+   * Removes the messages of a queue, of one state or all, and keeps the queue with its remembered dedup ids. Deliveries
+   * of removed messages can no longer be settled. Fails with QUEUE_NOT_FOUND.
    *
    * @generated from rpc gomsg.v1.QueueService.Purge
    */
@@ -1421,8 +1423,8 @@ export declare const QueueService: GenService<{
     output: typeof QueueServiceListResponseSchema;
   },
   /**
-   * Makes dead messages ready again, oldest first, with their deliveries counted from zero.
-   * Fails with QUEUE_NOT_FOUND.
+   * Makes dead messages ready again, oldest first, with their deliveries counted from zero. Of a large number the first
+   * thousand are ready when it answers, and the rest within moments. Fails with QUEUE_NOT_FOUND.
    *
    * @generated from rpc gomsg.v1.QueueService.Redrive
    */

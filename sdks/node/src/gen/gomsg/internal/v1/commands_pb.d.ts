@@ -74,6 +74,13 @@ export declare type ReleaseDeliveries = Message<"gomsg.internal.v1.ReleaseDelive
    * @generated from field: repeated string delivery_ids = 2;
    */
   deliveryIds: string[];
+
+  /**
+   * The deliveries never reached the consumer: they do not count towards max_deliveries.
+   *
+   * @generated from field: bool never_sent = 3;
+   */
+  neverSent: boolean;
 };
 
 /**
