@@ -17,8 +17,8 @@ export interface BatchQueueOptions {
 }
 
 /**
- * The batches that wait to be written. It decides where every record goes: in the batch that is gathering, or, when that
- * one's segment is full, in the first batch of a new segment. Positions are final from there on.
+ * The batches that wait to be written. It decides where every record goes: in the batch that is gathering, or, when
+ * that one's segment is full, in the first batch of a new segment. Positions are final from there on.
  */
 export class BatchQueue {
   readonly #options: BatchQueueOptions;

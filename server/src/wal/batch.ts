@@ -20,8 +20,9 @@ const RETAINED_BUFFER_BYTES = 4 * 1024 * 1024;
 const SMALL_COPY_BYTES = 48;
 
 /**
- * Gathers the records of one flush to one segment in a buffer that is reused from batch to batch, so that the flush is
- * one contiguous write. Where the batch goes is fixed when it starts; a record's place in the file is known at once.
+ * Gathers the records of one flush to one segment in a buffer that is reused from batch to batch, so that the flush
+ * is one contiguous write. Where the batch goes is fixed when it starts; a record's place in the file is known at
+ * once.
  */
 export class Batch {
   segment!: Segment;

@@ -10,9 +10,9 @@ import { crc32c as nativeCrc32c } from '@node-rs/crc32';
  *     zlib.crc32 (not 32C)    118   182   191   333   447   617  1422  19264
  *     slicing-by-8 below       32    67   173   346   758  1680  5937  70957
  *
- * A native call costs more than a small record's whole checksum, so short ranges stay in JavaScript and longer
- * ones go to `@node-rs/crc32`, which uses the processor's CRC instruction. Both give the same value. Slicing-by-8 is
- * the table method of Kounavis and Berry, "A Systematic Approach to Building High Performance Software-Based CRC
+ * A native call costs more than a small record's whole checksum, so short ranges stay in JavaScript and longer ones
+ * go to `@node-rs/crc32`, which uses the processor's CRC instruction. Both give the same value. Slicing-by-8 is the
+ * table method of Kounavis and Berry, "A Systematic Approach to Building High Performance Software-Based CRC
  * Generators" (2005).
  */
 export function crc32c(bytes: Uint8Array, start: number, end: number): number {

@@ -5,9 +5,9 @@ import type { Segment } from './segment.ts';
 import type { SegmentSpace } from './segment-space.ts';
 
 /**
- * Up to this many bytes a batch is written with `writeSync`: a copy into the page cache, 11 µs for 4 KiB and 26 µs for
- * 64 KiB (p50), against 34 and 51 µs through the thread pool, with 10 % less CPU a flush. Larger ones (139 µs for
- * 512 KiB) would hold up the event loop.
+ * Up to this many bytes a batch is written with `writeSync`: a copy into the page cache, 11 µs for 4 KiB and 26 µs
+ * for 64 KiB (p50), against 34 and 51 µs through the thread pool, with 10 % less CPU a flush. Larger ones (139 µs
+ * for 512 KiB) would hold up the event loop.
  */
 const SYNC_WRITE_BYTES_MAX = 256 * 1024;
 
@@ -29,8 +29,8 @@ export interface CommitterOptions {
 }
 
 /**
- * Puts batches on disk, one after the other. Not one is written while the one before is being synced: recovery takes a
- * batch as proof that the one before was durable.
+ * Puts batches on disk, one after the other. Not one is written while the one before is being synced: recovery
+ * takes a batch as proof that the one before was durable.
  */
 export class Committer {
   readonly #options: CommitterOptions;

@@ -284,3 +284,31 @@ test('in the relaxed mode a crash goes back to some earlier moment, and is never
     { numRuns: RUNS },
   );
 });
+
+test('a crash at any turn of the event loop, while segments are made and recycled, loses nothing durable', async () => {
+  for (let turns = 0; turns < 240; turns++) {
+    const disk = new SimulatedDisk(turns);
+    const options = { segmentBytes: 2048, tailSegments: 1, retryDelayMs: 1 };
+    const wal = await Wal.open('simulated', { ...options, files: disk.mount() });
+    let written = 0;
+    let durable = 0;
+    const writeNext = () => {
+      durable = written;
+      wal.release(1, durable - 1);
+      written++;
+      wal.append(1, [{ index: written, term: 1, kind: 0, data: new Uint8Array(500).fill(written) }]);
+      wal.flush((error) => {
+        if (error === undefined) writeNext();
+      });
+    };
+    writeNext();
+    for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
+    disk.crash();
+    const again = await Wal.open('simulated', { ...options, files: disk.mount() });
+    const { firstIndex, lastIndex } = again.groupState(1);
+    expect([durable, durable + 1]).toContain(lastIndex);
+    expect(firstIndex).toBeLessThanOrEqual(Math.max(1, durable));
+    const entries = again.entries(1, firstIndex, lastIndex + 1, Number.POSITIVE_INFINITY);
+    expect(entries.map((entry) => entry.data[499])).toEqual(entries.map((entry) => entry.index % 256));
+  }
+});

@@ -6,8 +6,8 @@ export type WalFullReason =
   | 'backlog';
 
 /**
- * A write or an fdatasync of the log failed. The log is dead for good: after a failed fsync nobody knows which pages
- * reached the disk, so the owner must end the process and recover from what the disk holds.
+ * A write or an fdatasync of the log failed. The log is dead for good: after a failed fsync nobody knows which
+ * pages reached the disk, so the owner must end the process and recover from what the disk holds.
  */
 export class WalFailedError extends Error {
   override readonly name = 'WalFailedError';

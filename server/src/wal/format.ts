@@ -13,15 +13,16 @@
  *
  * A batch is what one flush wrote to one segment. What the fields buy:
  *
- * - `segment`, `position` and `sequence` say where a batch belongs, so a recycled file's old batches, or batches copied
- *   into some entry's data, never pass for current ones. Batch sequences are never reused for a durable batch.
- * - `session` is drawn at every start of the log. A batch continues the chain only in the session of the batch before,
- *   or by opening a new one, so bytes beyond a cut tail can never join a later chain.
+ * - `segment`, `position` and `sequence` say where a batch belongs, so a recycled file's old batches, or batches
+ *   copied into some entry's data, never pass for current ones. Batch sequences are never reused for a durable
+ *   batch.
+ * - `session` is drawn at every start of the log. A batch continues the chain only in the session of the batch
+ *   before, or by opening a new one, so bytes beyond a cut tail can never join a later chain.
  * - `batch` in a record ties it to its batch: a page that never reached the disk may still show an older batch's
  *   valid record at the right place.
  * - `durable` is the last batch that was known to be on disk when this one was written: see recovery.ts.
- * - The header repeats the state of every group, so that older segments can go. It is durable, and the segment before it
- *   completely durable, before the file gets its `.wal` name.
+ * - The header repeats the state of every group, so that older segments can go. It is durable, and the segment
+ *   before it completely durable, before the file gets its `.wal` name.
  */
 import { crc32c } from './checksum.ts';
 import { WalVersionError } from './errors.ts';
@@ -138,7 +139,9 @@ export function encodeSegmentHeader(header: Omit<SegmentHeader, 'length'>): Uint
   return bytes;
 }
 
-/** Length a segment header claims in its first `SEGMENT_HEADER_BYTES`, or undefined when they are no such header. */
+/**
+ * Length a segment header claims in its first `SEGMENT_HEADER_BYTES`, or undefined when they are no such header.
+ */
 export function segmentHeaderLength(bytes: Uint8Array): number | undefined {
   if (bytes.length < SEGMENT_HEADER_BYTES) return undefined;
   const view = viewOf(bytes);

@@ -101,8 +101,8 @@ export class GroupLog {
 
   /**
    * Cuts the log before `index`, which is past `baseIndex`. The extents that lose entries pin their segments until
-   * each of the returned unpins is applied, once the record that says so is durable: until then a crash brings the entries
-   * back.
+   * each of the returned unpins is applied, once the record that says so is durable: until then a crash brings the
+   * entries back.
    */
   truncate(index: number): Unpin[] {
     const unpins: Unpin[] = [];

@@ -116,6 +116,41 @@ describe('a torn tail is cut', () => {
   });
 });
 
+test('an older record at the place of one that never reached the disk is not taken for it', async () => {
+  const disk = new SimulatedDisk();
+  const wal = await openOn(disk);
+  for (const term of [3, 4]) {
+    wal.saveHardState(1, { term, vote: 0, commit: 0 });
+    await flushed(wal);
+  }
+  const opened = 48 + 48; // segment header, opening batch
+  const batch = 48 + 48; // batch header, record
+  const record = disk.content(FIRST).slice(opened + 48, opened + batch); // of term 3
+  wal.saveHardState(1, { term: 5, vote: 0, commit: 0 });
+  disk.holdSyncs();
+  wal.flush(() => {});
+  disk.kill();
+  const place = opened + 2 * batch + 48;
+  expect(new DataView(disk.content(FIRST).buffer).getUint32(place + 24, true)).toBe(5);
+  disk.overwrite(FIRST, place, record);
+  expect((await openOn(disk)).groupState(1).hardState.term).toBe(4);
+});
+
+test('what an earlier process could not sync is synced for sure before it is relied on', async () => {
+  const disk = new SimulatedDisk();
+  const wal = await openOn(disk, { segmentBytes: 65_536 });
+  wal.append(1, entriesOf(1, 3, 1, 5000));
+  await flushed(wal);
+  wal.append(1, entriesOf(4, 6, 1, 5000));
+  disk.fail('fdatasync');
+  await expect(flushed(wal)).rejects.toThrow(); // from here on the pages count as clean
+  disk.kill();
+  const { lastIndex } = (await openOn(disk)).groupState(1);
+  expect(lastIndex).toBe(6);
+  disk.crash();
+  expect(contentOf(await openOn(disk), 1)).toEqual(entriesOf(1, 6, 1, 5000));
+});
+
 test('a batch that a killed process had written is made durable before it is relied on', async () => {
   const { disk } = await withUnfinishedBatch();
   const wal = await openOn(disk);

@@ -3,28 +3,28 @@
  *
  * The writer keeps three rules:
  *
- * 1. A batch is written only after everything in *earlier segments* is durable, and a segment gets its `.wal` name only
- *    once its header is durable.
- * 2. Every batch header says up to which batch the log was durable when it was written. With an fdatasync before every
- *    answer that is always the batch before, because one is not written while the other is being synced.
+ * 1. A batch is written only after everything in *earlier segments* is durable, and a segment gets its `.wal` name
+ *    only once its header is durable.
+ * 2. Every batch header says up to which batch the log was durable when it was written. With an fdatasync before
+ *    every answer that is always the batch before, because one is not written while the other is being synced.
  * 3. Nothing is acknowledged before the fdatasync that covers it.
  *
  * So when a batch does not read back:
  *
  * - It may be the last one. A crash may leave any subset of its pages on disk, in any order: the first lost and
  *   the last there. It was not acknowledged; it is cut as a whole, and so is whatever follows it. A torn tail.
- * - If an intact batch further on in the same segment says that the bad one was durable, then bytes that were once on disk
- *   have changed. So they have in any segment but the last (rule 1). Acknowledged writes are lost: damage.
+ * - If an intact batch further on in the same segment says that the bad one was durable, then bytes that were once
+ *   on disk have changed. So they have in any segment but the last (rule 1). Acknowledged writes are lost: damage.
  * - The leftovers of a recycled file and of a cut tail are neither. They carry another segment, position or
  *   session (format.ts), do not count as intact batches and prove nothing.
  *
- * What this cannot tell: damage to the very last durable batch, which looks as if it had never been finished. To keep that
- * window small, a start and a clean close each append an empty batch, which vouches for all before it. The first one also
- * overwrites the head of a cut tail, so the tail cannot come back.
+ * What this cannot tell: damage to the very last durable batch, which looks as if it had never been finished. To
+ * keep that window small, a start and a clean close each append an empty batch, which vouches for all before it.
+ * The first one also overwrites the head of a cut tail, so the tail cannot come back.
  *
- * What is read may be in the page cache only: the process was killed before its fdatasync, or the fdatasync failed, after
- * which Linux takes the pages for clean and a second one has nothing to do. So before the log is used, the batches that
- * nothing vouches for are written once more, and synced.
+ * What is read may be in the page cache only: the process was killed before its fdatasync, or the fdatasync failed,
+ * after which Linux takes the pages for clean and a second one has nothing to do. So before the log is used, the
+ * batches that nothing vouches for are written once more, and synced.
  */
 import { WalCorruptionError } from './errors.ts';
 import {

@@ -44,7 +44,9 @@ export class SegmentList {
     this.dropReleased();
   }
 
-  /** Drops from the oldest on what is released, but for the tail. Entries that are not released keep what follows. */
+  /**
+   * Drops from the oldest on what is released, but for the tail. Entries that are not released keep what follows.
+   */
   dropReleased(): void {
     while (this.#onDisk > this.#options.tailSegments && !this.#segments[0]!.isPinned()) {
       const segment = this.#segments.shift()!;

@@ -1,11 +1,12 @@
 import { isOutOfSpace, WalClosedError } from './errors.ts';
 import { type LogFile, type LogFiles, promised } from './log-files.ts';
 
-/** Zeros are written this many bytes at a time, so that nobody's small write waits long behind them. */
-const FILL_CHUNK_BYTES = 1024 * 1024;
-
-/** Zeros written between two fdatasyncs: the most that can queue before a commit's own fdatasync. */
-const FILL_SYNC_BYTES = 4 * 1024 * 1024;
+/**
+ * Zeros are written and synced this many bytes at a time. Measured, commits of 1 KiB while a segment is being
+ * filled: with 256 KiB p99 0.5–1.3 ms and 0.15 s a 64 MiB segment; with 1 MiB 1.3–1.8 ms and 0.07 s; with 4 MiB
+ * 2.1–5.4 ms and 0.05 s.
+ */
+const FILL_CHUNK_BYTES = 256 * 1024;
 
 /** Spare files that are kept; more are removed. */
 const SPARES_MAX = 2;
@@ -30,11 +31,12 @@ const FILLING = '.filling';
 const SPARE = '.spare';
 
 /**
- * Prepares the files that become segments: one is always ready, or being made ready in the background, before it is needed.
+ * Prepares the files that become segments: one is always ready, or being made ready in the background, before it is
+ * needed.
  *
- * Blocks are allocated by writing zeros and syncing them, so a batch never allocates: its fdatasync writes data but no
- * metadata (0.13 ms against 0.18 ms measured), and it cannot meet a full disk. A full disk meets only the filling here,
- * where nothing acknowledged is at risk: it is tried again after a pause, from where it stopped.
+ * Blocks are allocated by writing zeros and syncing them, so a batch never allocates: its fdatasync writes data but
+ * no metadata (0.13 ms against 0.18 ms measured), and it cannot meet a full disk. A full disk meets only the
+ * filling here, where nothing acknowledged is at risk: it is tried again after a pause, from where it stopped.
  *
  * A file is called `.filling` until its blocks are durable, then `.spare`; either may be found at the next start.
  */
@@ -96,7 +98,10 @@ export class SegmentSpace {
     });
   }
 
-  /** Puts a dropped segment's file back to use, or removes it. The names are durable before the file is written again. */
+  /**
+   * Puts a dropped segment's file back to use, or removes it. The names are durable before the file is written
+   * again.
+   */
   async recycle(file: LogFile, name: string): Promise<void> {
     const bytes = file.size();
     if (bytes !== this.#options.segmentBytes || this.#ready.length >= SPARES_MAX || this.#closed) {
@@ -185,10 +190,9 @@ export class SegmentSpace {
         if (isOutOfSpace(error)) return false; // what was filled stays; the next try goes on from there
         throw error;
       }
+      if (!(await this.#syncFilling(filling))) return false;
       filling.bytes += chunk.length;
-      if (filling.bytes % FILL_SYNC_BYTES === 0 && !(await this.#syncFilling(filling))) return false;
     }
-    if (!(await this.#syncFilling(filling))) return false;
     this.#filling = undefined;
     const ready = filling.name.slice(0, -FILLING.length) + SPARE;
     await this.#files.rename(filling.name, ready);

@@ -5,8 +5,8 @@ import type { Segment } from './segment.ts';
 const WINDOW_BYTES = 128 * 1024;
 
 /**
- * A sliding view of a segment's file. It may be overtaken by later writes, so it serves one recovery or one call and is
- * dropped.
+ * A sliding view of a segment's file. It may be overtaken by later writes, so it serves one recovery or one call
+ * and is dropped.
  */
 export class SegmentWindow {
   bytes: Uint8Array = new Uint8Array(0);
@@ -18,7 +18,9 @@ export class SegmentWindow {
     this.segment = segment;
   }
 
-  /** Makes `bytes` bytes at `position` available and returns where they are in the window; zeros beyond the file. */
+  /**
+   * Makes `bytes` bytes at `position` available and returns where they are in the window; zeros beyond the file.
+   */
   load(position: number, bytes: number): number {
     const at = position - this.#position;
     if (at >= 0 && at + bytes <= this.bytes.length) return at;

@@ -1,11 +1,11 @@
 /**
- * A disk for crash tests: what was not synced may be lost at a crash, whole or in part, and any operation may be made to
- * fail. It stands in for the file system of a write-ahead log (`LogFiles`).
+ * A disk for crash tests: what was not synced may be lost at a crash, whole or in part, and any operation may be
+ * made to fail. It stands in for the file system of a write-ahead log (`LogFiles`).
  *
  * The model, stricter than most real disks:
  * - Writes land in a page cache. `fdatasync` makes durable what was written before it was called.
- * - At a crash every 4 KiB page that is not durable keeps its old content, gets its new one, or is torn: each of its
- *   512-byte sectors, which a drive writes whole, is old or new on its own.
+ * - At a crash every 4 KiB page that is not durable keeps its old content, gets its new one, or is torn: each of
+ *   its 512-byte sectors, which a drive writes whole, is old or new on its own.
  * - Names change in the order of the calls, as in a journal: a crash keeps the synced ones and some of the next.
  *
  * One seed gives one behaviour.
@@ -40,7 +40,9 @@ interface Fault {
 }
 
 export class SimulatedDisk {
-  /** Room for all files together, in bytes; a write that needs more fails with ENOSPC. May be changed at any time. */
+  /**
+   * Room for all files together, in bytes; a write that needs more fails with ENOSPC. May be changed at any time.
+   */
   capacityBytes = Number.POSITIVE_INFINITY;
   #syncsHeld = false;
   readonly #heldSyncs: (() => void)[] = [];
@@ -57,7 +59,9 @@ export class SimulatedDisk {
     this.#seed = seed >>> 0;
   }
 
-  /** The disk as a log sees it, until the next crash. After that nothing asynchronous completes, and calls throw. */
+  /**
+   * The disk as a log sees it, until the next crash. After that nothing asynchronous completes, and calls throw.
+   */
   mount(): LogFiles {
     const life = this.#life;
     const check = (operation: DiskOperation) => {

@@ -19,11 +19,13 @@ export interface WalOptions {
   tailSegments?: number;
   /** Bound of the entry data kept in memory, over all groups, in bytes. Default 16 MiB. */
   cacheBytes?: number;
-  /** Bound of what is buffered and not being written yet, in bytes; one larger entry alone still passes. Default 64 MiB. */
+  /**
+   * Bound of what is buffered and not being written yet, in bytes; one larger append still passes. Default 64 MiB.
+   */
   maxPendingBytes?: number;
   /**
-   * 0, the default: a flush ends after the fdatasync. Otherwise it ends after the write, and the fdatasync follows within
-   * this many milliseconds: a crash of the machine may lose that much of what was acknowledged.
+   * 0, the default: a flush ends after the fdatasync. Otherwise it ends after the write, and the fdatasync follows
+   * within this many milliseconds: a crash of the machine may lose that much of what was acknowledged.
    */
   fsyncIntervalMs?: number;
   /** Pause between two tries to prepare a segment on a full disk, in milliseconds. Default 1000. */
@@ -63,14 +65,15 @@ const RESERVED_PART = 1 / 16;
 /**
  * The write-ahead log of one node, shared by all its Raft groups.
  *
- * `append`, `saveHardState`, `resetGroup` and `removeGroup` only buffer, and take effect at once for `groupState`, `entries` and
- * `term`. `flush` writes all that is buffered, for all groups, with one write and one fdatasync; while that is under
- * way more gathers and goes out together. A batch survives a crash as a whole or not at all.
+ * `append`, `saveHardState`, `resetGroup` and `removeGroup` only buffer, and take effect at once for `groupState`,
+ * `entries` and `term`. `flush` writes all that is buffered, for all groups, with one write and one fdatasync;
+ * while that is under way more gathers and goes out together. A batch survives a crash as a whole or not at all.
  *
  * The directory belongs to one log at a time; the owner sees to that.
  */
 export class Wal {
-  /** Opens the log in `directory`, or starts one, and makes durable what it finds.
+  /**
+   * Opens the log in `directory`, or starts one, and makes durable what it finds.
    * @throws WalCorruptionError, WalVersionError, WalFailedError
    */
   static async open(directory: string, options: WalOptions = {}): Promise<Wal> {
@@ -162,8 +165,9 @@ export class Wal {
   }
 
   /**
-   * Buffers entries, consecutive in index. One with an index that the group already has replaces that and all behind it.
-   * The log keeps the entries until they leave its cache: neither they nor their data may change any more.
+   * Buffers entries, consecutive in index. One with an index that the group already has replaces that and all
+   * behind it. The log keeps the entries until they leave its cache: neither they nor their data may change any
+   * more.
    * @throws RangeError when the entries would leave a gap or overwrite what is released, or one is over 1 GiB
    * @throws WalFullError when they cannot be taken now; nothing of them was buffered
    */
@@ -220,8 +224,8 @@ export class Wal {
   }
 
   /**
-   * Writes everything buffered so far and calls back, in the order of the calls, when it is durable. An error means that
-   * it may or may not be on disk, and that the log is dead.
+   * Writes everything buffered so far and calls back, in the order of the calls, when it is durable. An error means
+   * that it may or may not be on disk, and that the log is dead.
    */
   flush(callback: FlushCallback): void {
     this.#checkAlive();
@@ -266,8 +270,8 @@ export class Wal {
   }
 
   /**
-   * Flushes what is buffered, vouches for it with an empty batch, and closes the files. When the disk is too full for what
-   * is buffered, the waiting flushes get an error instead.
+   * Flushes what is buffered, vouches for it with an empty batch, and closes the files. When the disk is too full
+   * for what is buffered, the waiting flushes get an error instead.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
