@@ -90,7 +90,7 @@ class Run {
     if (found === undefined) {
       const seen = [...this.wal.groups()].map((group) => ({ group, ...this.wal.groupState(group) }));
       expect.fail(
-        `came back as ${JSON.stringify(seen)}, none of the ${candidates.length} states it may have been in`,
+        `came back as ${JSON.stringify(seen)}, none of the ${candidates.length} states it may have been in: ${candidates.map(describe).join(' | ')}`,
       );
     }
     this.#states = [found];
@@ -215,6 +215,14 @@ const BLANK: ModelGroup = {
   entries: [],
   released: 0,
 };
+
+function describe(state: Model): string {
+  const groups = [...state].map(([group, { base, baseTerm, entries, released, hardState }]) => {
+    const terms = entries.map((entry) => `${entry.index}:${entry.term}`).join(' ');
+    return `group ${group} base ${base}:${baseTerm} entries ${terms} released ${released} term ${hardState.term}`;
+  });
+  return groups.join(', ');
+}
 
 function lastIndex(group: ModelGroup): number {
   return group.entries.at(-1)?.index ?? group.base;

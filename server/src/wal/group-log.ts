@@ -114,7 +114,8 @@ export class GroupLog {
       if (whole) this.#extents.pop();
       else extent.count = index - extent.firstIndex;
       extent.pinnedThrough = Number.POSITIVE_INFINITY;
-      unpins.push({ extent, pinnedThrough: whole ? 0 : index - 1, pushes: extent.pushes });
+      extent.version++;
+      unpins.push({ extent, pinnedThrough: whole ? 0 : index - 1, version: extent.version });
     }
     while (this.#runStarts.length > 0 && this.#runStarts.at(-1)! >= index) {
       this.#runStarts.pop();
@@ -161,16 +162,16 @@ export class GroupLog {
   }
 }
 
-/** What an extent is still needed for, unless entries were added to it since. */
+/** What an extent is still needed for, unless it changed again since. */
 export interface Unpin {
   extent: Extent;
   pinnedThrough: number;
-  pushes: number;
+  version: number;
 }
 
 /** Applies what `truncate` or `reset` returned. */
 export function unpin(unpins: readonly Unpin[]): void {
-  for (const { extent, pinnedThrough, pushes } of unpins) {
-    if (extent.pushes === pushes) extent.pinnedThrough = pinnedThrough;
+  for (const { extent, pinnedThrough, version } of unpins) {
+    if (extent.version === version) extent.pinnedThrough = pinnedThrough;
   }
 }

@@ -33,8 +33,8 @@ export class Extent {
   readonly segment: Segment;
   readonly firstIndex: number;
   count = 0;
-  /** Entries that were ever added. */
-  pushes = 0;
+  /** Grows with every entry that is added, and every time that some are cut. */
+  version = 0;
   /** The segment must stay until the group released this index. */
   pinnedThrough = 0;
   #positions = new Uint32Array(INITIAL_POSITIONS);
@@ -57,7 +57,7 @@ export class Extent {
       this.#positions = grown;
     }
     this.#positions[this.count++] = position;
-    this.pushes++;
+    this.version++;
     this.pinnedThrough = this.lastIndex;
   }
 

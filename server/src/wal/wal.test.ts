@@ -334,6 +334,22 @@ describe('segments', () => {
     });
   });
 
+  test('stay while one overwriting is durable and the next is not', async () => {
+    const disk = new SimulatedDisk();
+    const wal = await openOn(disk, { segmentBytes: 1024, tailSegments: 1 });
+    wal.append(1, entriesOf(1, 2));
+    await flushed(wal);
+    wal.append(1, entriesOf(2, 2, 2, 800)); // a segment of its own
+    wal.append(2, entriesOf(1, 1, 1, 800)); // and another one
+    wal.flush(() => {});
+    wal.resetGroup(1, 10, 3);
+    wal.release(2, 1);
+    await until(() => segmentsOn(disk).length === 3);
+    disk.crash();
+    const again = await openOn(disk, { tailSegments: 5 });
+    expect(again.groupState(1)).toMatchObject({ firstIndex: 1, lastIndex: 2, lastTerm: 2 });
+  });
+
   test('are cleared of unfinished files at the next start', async () => {
     const disk = new SimulatedDisk();
     const wal = await openOn(disk);
