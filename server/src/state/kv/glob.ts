@@ -26,7 +26,9 @@ interface CharacterSet {
 }
 
 export class Glob {
-  /** What every match begins with: a binary string of UTF-8 bytes. */
+  /** The text that every match begins with. */
+  readonly literal: string;
+  /** The same as a binary string of UTF-8 bytes. */
   readonly prefix: string;
   /** What matches is the prefix alone: the pattern has no wildcard. */
   readonly isLiteral: boolean;
@@ -41,7 +43,8 @@ export class Glob {
     this.#tokens = parse(pattern);
     const literals = this.#tokens.findIndex((token) => !isLiteral(token));
     const head = this.#tokens.slice(0, literals < 0 ? this.#tokens.length : literals).filter(isLiteral);
-    this.prefix = utf8Key(head.map((codePoint) => String.fromCodePoint(codePoint)).join(''));
+    this.literal = head.map((codePoint) => String.fromCodePoint(codePoint)).join('');
+    this.prefix = utf8Key(this.literal);
     this.isLiteral = literals < 0;
     this.isPrefix = literals === this.#tokens.length - 1 && this.#tokens[literals] === ANY_RUN;
   }

@@ -1,0 +1,77 @@
+/** One page of keys over several groups: a page of each, merged by key. */
+import type { Consistency } from '../../gen/gomsg/v1/common_pb.js';
+import type { Failure } from '../../state/failure.ts';
+import type { Entry, Page, PageOptions } from '../../state/kv/page.ts';
+import type { ServiceGroup } from '../groups.ts';
+
+export interface MergedPage extends Page {
+  /** Group id → revision of its keys at the read. */
+  readonly revisions: ReadonlyMap<number, number>;
+}
+
+/** Reads a page of every group and hands out the merged one, or the first failure. */
+export function readMergedPage(
+  groups: readonly ServiceGroup[],
+  consistency: Consistency,
+  options: PageOptions,
+  done: (page: MergedPage) => void,
+  fail: (failure: Failure) => void,
+): void {
+  const pages: Page[] = [];
+  const revisions = new Map<number, number>();
+  let failed = false;
+  for (const group of groups) {
+    group.read(
+      consistency,
+      (state, now_ms) => {
+        if (failed) return;
+        pages.push(state.kv.page(options, now_ms));
+        revisions.set(group.id, state.kv.revision);
+        if (pages.length === groups.length) done({ ...mergePages(pages, options), revisions });
+      },
+      (failure) => {
+        if (failed) return;
+        failed = true;
+        fail(failure);
+      },
+    );
+  }
+}
+
+/**
+ * Merges pages of distinct keys. Where a group's page ended early, its keys behind that are unknown, so the merged page
+ * ends at the nearest such place.
+ */
+export function mergePages(pages: readonly Page[], options: PageOptions): Page {
+  const [only] = pages;
+  if (pages.length === 1 && only !== undefined) return only;
+  const before = options.reverse ? (a: string, b: string) => a > b : (a: string, b: string) => a < b;
+  let reached: string | undefined;
+  for (const page of pages) {
+    if (page.reached !== undefined && (reached === undefined || before(page.reached, reached))) {
+      reached = page.reached;
+    }
+  }
+  const entries: Entry[] = [];
+  let bytes = 0;
+  const next = pages.map(() => 0);
+  for (;;) {
+    let nearest: Entry | undefined;
+    let from = -1;
+    pages.forEach((page, i) => {
+      const entry = page.entries[next[i] as number];
+      if (entry === undefined || (nearest !== undefined && !before(entry.key, nearest.key))) return;
+      nearest = entry;
+      from = i;
+    });
+    if (nearest === undefined || (reached !== undefined && before(reached, nearest.key))) {
+      return { entries, reached };
+    }
+    const size = nearest.key.length + (options.keysOnly ? 0 : nearest.record.length);
+    const full = entries.length >= options.limit || (entries.length > 0 && bytes + size > options.maxBytes);
+    if (full) return { entries, reached: entries.at(-1)?.key };
+    entries.push(nearest);
+    bytes += size;
+    next[from] = (next[from] as number) + 1;
+  }
+}
