@@ -1,12 +1,14 @@
 /** Methods as connect-es calls them: it has decoded the message, and the method wants bytes. */
 import { fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
-import type { HandlerContext } from '@connectrpc/connect';
+import { ConnectError, type HandlerContext } from '@connectrpc/connect';
 import type { BidiStreamingMethod, ServerStreamingMethod, UnaryMethod } from '../services/method.ts';
+import type { Failure } from '../state/failure.ts';
 import { ConnectCallContext } from './connect-context.ts';
 import { ConnectDuplex } from './connect-duplex.ts';
 import { toConnectError } from './connect-error.ts';
 import { abandoned, DRAINING, type ReportBug, stopProducer, toFailure } from './failures.ts';
 import type { StreamOptions } from './grpc-server-stream.ts';
+import { Stoppable } from './stoppable.ts';
 import { methodPath } from './unknown-method.ts';
 
 export function connectUnary(method: UnaryMethod, report: ReportBug) {
@@ -39,34 +41,29 @@ export function connectServerStream(method: ServerStreamingMethod, options: Stre
   const { input, output } = method.desc;
   const path = methodPath(method);
   return async function* (message: Message, call: HandlerContext): AsyncGenerator<Message> {
-    let messages: AsyncIterator<Uint8Array> | undefined;
-    const stopped = Promise.withResolvers<never>();
-    // Nobody may be waiting when the caller goes away.
-    stopped.promise.catch(() => {});
-    const drain = () => stopped.reject(toConnectError(DRAINING));
+    const { draining, report } = options;
+    let drain = () => {};
     try {
       const context = new ConnectCallContext(call);
-      messages = method.handle(toBinary(input, message), context)[Symbol.asyncIterator]();
-      const producer = messages;
-      context.signal.addEventListener('abort', () => {
-        stopped.reject(toConnectError(abandoned(context.deadline_ms)));
-        // connect-es leaves this generator suspended when the caller goes away in the middle of a write.
-        stopProducer(producer, path, options.report);
-      });
-      options.draining.addEventListener('abort', drain);
-      if (options.draining.aborted) drain();
-      for (;;) {
-        const next = await Promise.race([messages.next(), stopped.promise]);
-        if (next.done) return;
+      const producer = method.handle(toBinary(input, message), context)[Symbol.asyncIterator]();
+      const messages = new Stoppable(producer);
+      const stop = (failure: Failure) => {
+        draining.removeEventListener('abort', drain);
+        if (messages.stop(toConnectError(failure))) stopProducer(producer, path, report);
+      };
+      drain = () => stop(DRAINING);
+      // connect-es leaves this generator suspended for good when the caller goes away in the middle of a write: what
+      // must be undone is undone here as well as below.
+      context.signal.addEventListener('abort', () => stop(abandoned(context.deadline_ms)), { once: true });
+      draining.addEventListener('abort', drain);
+      if (draining.aborted) drain();
+      for (let next = await messages.next(); !next.done; next = await messages.next()) {
         yield fromBinary(output, next.value);
       }
     } catch (error) {
-      throw error instanceof Error && error.name === 'ConnectError'
-        ? error
-        : toConnectError(toFailure(error, path, options.report));
+      throw error instanceof ConnectError ? error : toConnectError(toFailure(error, path, report));
     } finally {
-      options.draining.removeEventListener('abort', drain);
-      if (messages !== undefined) stopProducer(messages, path, options.report);
+      draining.removeEventListener('abort', drain);
     }
   };
 }

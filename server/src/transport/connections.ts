@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Counter, Gauge } from '../observe/instruments.ts';
 import { readFirstBytes } from './first-bytes.ts';
 import { http1Refusal, http2Refusal } from './refusal.ts';
 
@@ -21,19 +22,27 @@ export interface ProtocolServers {
   readonly http2: { accept(connection: Duplex): void };
 }
 
+/** Where the connections are shown: the transport group of the node's metrics. */
+export interface ConnectionMeters {
+  readonly connections: Gauge;
+  readonly connectionsRefused: Counter;
+}
+
 /** Every open connection of the port: counts them, finds out what each speaks, and hands it over. */
 export class Connections {
   readonly #servers: ProtocolServers;
   readonly #limits: ConnectionLimits;
+  readonly #meters: ConnectionMeters;
   readonly #open = new Set<Socket>();
   /** The open ones that have not said what they speak, each with the timer that will close it. */
   readonly #undecided = new Map<Socket, NodeJS.Timeout>();
   readonly #onClose: (this: Socket) => void;
   #waitingForAllClosed: (() => void)[] = [];
 
-  constructor(servers: ProtocolServers, limits: ConnectionLimits) {
+  constructor(servers: ProtocolServers, limits: ConnectionLimits, meters: ConnectionMeters) {
     this.#servers = servers;
     this.#limits = limits;
+    this.#meters = meters;
     // One function for all connections: closures per connection are memory that idle ones hold.
     const closed = (socket: Socket) => this.#closed(socket);
     this.#onClose = function () {
@@ -48,6 +57,7 @@ export class Connections {
   /** The system's own limit, a little above ours: those between get an answer. */
   guard<S extends Server>(server: S): S {
     server.maxConnections = this.#limits.maxConnections + MAX_REFUSALS_AT_ONCE;
+    server.on('drop', () => this.#meters.connectionsRefused.add());
     return server;
   }
 
@@ -89,11 +99,15 @@ export class Connections {
     this.#open.add(socket);
     socket.on('error', ignore);
     socket.on('close', this.#onClose);
-    return this.#open.size <= this.#limits.maxConnections;
+    this.#meters.connections.set(this.#open.size);
+    const admitted = this.#open.size <= this.#limits.maxConnections;
+    if (!admitted) this.#meters.connectionsRefused.add();
+    return admitted;
   }
 
   #closed(socket: Socket): void {
     this.#open.delete(socket);
+    this.#meters.connections.set(this.#open.size);
     if (this.#open.size > 0) return;
     const waiting = this.#waitingForAllClosed;
     this.#waitingForAllClosed = [];

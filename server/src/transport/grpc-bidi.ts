@@ -31,6 +31,9 @@ class GrpcDuplex implements DuplexStream {
   readonly #path: string;
   readonly #options: StreamOptions;
   readonly #endListeners: (() => void)[] = [];
+  readonly #read: (size: number) => void;
+  #paused = false;
+  #readHeld = false;
   #readEnded = false;
   #ended = false;
 
@@ -39,6 +42,13 @@ class GrpcDuplex implements DuplexStream {
     this.#path = path;
     this.#options = options;
     this.#window = new SendWindow(options.maxUnsentBytes);
+    // A paused stream of Node reads on until it holds 16 messages, each as large as a frame may be. So the reading
+    // itself is held: a handler that pauses gets at most the message that was already under way.
+    this.#read = call._read.bind(call);
+    call._read = (size) => {
+      if (this.#paused) this.#readHeld = true;
+      else this.#read(size);
+    };
     const { draining } = options;
     const drain = () => this.#drain();
     draining.addEventListener('abort', drain);
@@ -64,11 +74,17 @@ class GrpcDuplex implements DuplexStream {
   }
 
   pause(): void {
+    this.#paused = true;
     this.#call.pause();
   }
 
   resume(): void {
-    if (!this.#readEnded) this.#call.resume();
+    if (this.#readEnded) return;
+    this.#paused = false;
+    this.#call.resume();
+    if (!this.#readHeld) return;
+    this.#readHeld = false;
+    this.#read(0);
   }
 
   write(message: Uint8Array): boolean {
@@ -94,7 +110,7 @@ class GrpcDuplex implements DuplexStream {
 
   #drain(): void {
     this.#call.removeAllListeners('data');
-    this.#call.pause();
+    this.pause();
     this.#endReading();
   }
 

@@ -10,11 +10,13 @@ export type GrpcCall = Pick<
 > & { once(event: 'cancelled', listener: () => void): unknown };
 
 /**
- * The context of a gRPC call. Everything is worked out on demand: most calls ask for nothing, and at tens of
+ * The context of a gRPC call. Nearly everything is worked out on demand: most calls ask for nothing, and at tens of
  * thousands of calls a second an AbortController for each would show.
  */
 export class GrpcCallContext implements CallContext {
   readonly protocol = 'grpc';
+  /** Read at once: the connection forgets its address when it closes, and what was counted for it must be given back. */
+  readonly peer: string;
   readonly session: SessionCall | undefined;
   readonly #call: GrpcCall;
   #controller: AbortController | undefined;
@@ -22,11 +24,8 @@ export class GrpcCallContext implements CallContext {
   /** @throws GomsgError INVALID_REQUEST when the session headers are malformed. */
   constructor(call: GrpcCall) {
     this.#call = call;
+    this.peer = call.getPeer();
     this.session = readSession((name) => this.header(name));
-  }
-
-  get peer(): string {
-    return this.#call.getPeer();
   }
 
   get deadline_ms(): number | undefined {

@@ -32,6 +32,7 @@ export interface GrpcServer {
 }
 
 const identity = (bytes: Buffer): Buffer => bytes;
+const ignore = (): void => {};
 
 /** As grpc-js names the kinds when a method is registered. */
 const GRPC_JS_KINDS = { unary: 'unary', server_streaming: 'serverStream', bidi_streaming: 'bidi' } as const;
@@ -87,6 +88,11 @@ export function createGrpcServer(
   const entry = server as unknown as StreamEntry;
   const toGrpc = entry._streamHandler;
   entry._streamHandler = function (interceptors, stream, headers, flags, rawHeaders) {
+    // A stream fails with its connection; there is nobody left to answer, and unheard the error would end the process.
+    stream.on('error', ignore);
+    // Streams are announced a tick after they came; their connection may have broken since. Answering one that is gone
+    // throws, here and in grpc-js.
+    if (stream.destroyed || stream.closed) return;
     const kind = kinds.get(headers[':path'] ?? '');
     timeouts.opened(stream, kind !== 'bidi_streaming');
     if (!isGrpc(headers['content-type'])) http.emit('stream', stream, headers, flags, rawHeaders);
@@ -129,8 +135,6 @@ function isGrpc(contentType: string | undefined): boolean {
 /** The answer to a gRPC call of an unknown method: a response of trailers alone. */
 function refuse(stream: ServerHttp2Stream, names: MethodNames, path: string): void {
   const status = toGrpcStatus(names.notFound(path));
-  // A caller that is gone already needs no answer, and its stream says so by an error.
-  stream.on('error', () => {});
   stream.respond(
     {
       ':status': 200,

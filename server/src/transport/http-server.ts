@@ -130,7 +130,7 @@ export function createHttp1Server(listener: HttpListener, options: HttpServerOpt
   const unanswered = new Set<ServerResponse>();
   let draining = false;
   const server = createServer({
-    headersTimeout: options.headersTimeout_ms,
+    headersTimeout: Math.min(options.headersTimeout_ms, options.requestTimeout_ms),
     requestTimeout: options.requestTimeout_ms,
     keepAliveTimeout: options.keepAliveTimeout_ms,
     connectionsCheckingInterval: Math.min(options.headersTimeout_ms, options.keepAliveTimeout_ms) / 2,

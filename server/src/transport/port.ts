@@ -5,7 +5,7 @@ import { createServer as createTlsServer, type SecureContextOptions } from 'node
 import type { DescFile } from '@bufbuild/protobuf';
 import type { Method } from '../services/method.ts';
 import { createConnectServer } from './connect-server.ts';
-import { Connections } from './connections.ts';
+import { type ConnectionMeters, Connections } from './connections.ts';
 import type { ReportBug } from './failures.ts';
 import { createGrpcServer } from './grpc-server.ts';
 import { createHttp1Server, createHttpListener, type Pages, textPage } from './http-server.ts';
@@ -67,6 +67,7 @@ export interface PortOptions {
   /** Unset = no TLS. */
   readonly tls?: TlsOptions;
   readonly limits?: Partial<PortLimits>;
+  readonly meters: ConnectionMeters;
   readonly reportBug: ReportBug;
 }
 
@@ -104,7 +105,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
   const listener = createHttpListener(connect, pages, names, options.reportBug);
   const http1 = createHttp1Server(listener, { ...limits, headersTimeout_ms: limits.handshakeTimeout_ms });
   const grpc = createGrpcServer(options.methods, names, listener, { ...limits, ...streams });
-  const connections = new Connections({ http1, http2: grpc }, limits);
+  const connections = new Connections({ http1, http2: grpc }, limits, options.meters);
 
   const server = listenerFor(options.tls, connections, limits);
   await new Promise<void>((resolve, reject) => {

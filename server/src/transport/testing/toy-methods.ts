@@ -1,5 +1,5 @@
 /** Methods that do next to nothing, on descriptors of the real contract: what the tests of the port serve. */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import {
   KVService,
   KVServiceGetRequestSchema,
@@ -10,6 +10,7 @@ import {
 import { PipelineService } from '../../gen/gomsg/v1/pipeline_pb.js';
 import { ErrorReason, GomsgError } from '../../services/errors.ts';
 import type { CallContext, Method } from '../../services/method.ts';
+import { decodeRequest } from '../failures.ts';
 
 /** What the methods saw, for tests to look at. */
 export interface ToyLog {
@@ -42,7 +43,7 @@ function get(log: ToyLog): Method {
     number: 1,
     handle: (request, context, reply) => {
       log.contexts.push(context);
-      const { key } = fromBinary(KVServiceGetRequestSchema, request);
+      const { key } = decodeRequest(KVServiceGetRequestSchema, request);
       switch (key) {
         case 'missing':
           reply.fail({ reason: ErrorReason.KEY_NOT_FOUND, message: `no key ${key} — nowhere`, subject: key });
@@ -72,7 +73,7 @@ function watch(log: ToyLog): Method {
     number: 2,
     handle: (request, context) => {
       log.contexts.push(context);
-      const { target } = fromBinary(KVServiceWatchRequestSchema, request);
+      const { target } = decodeRequest(KVServiceWatchRequestSchema, request);
       const wanted = target.case === 'prefix' ? target.value : '';
       if (wanted === 'refused') throw new GomsgError({ reason: ErrorReason.COMPACTED, message: 'too old' });
       let given = 0;
