@@ -148,7 +148,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
 
 const WELCOME = `gomsg speaks gRPC, Connect, gRPC-Web and JSON on this port.
 
-  buf curl http://HOST:PORT/gomsg.v1.KVService/Get --schema proto -d '{"key":"name"}'
+  buf curl http://HOST:PORT/gomsg.v1.KVService/Get -d '{"key":"name"}'
   curl http://HOST:PORT/gomsg.v1.KVService/Get -H 'content-type: application/json' -d '{"key":"name"}'
 
 /metrics  figures for Prometheus
