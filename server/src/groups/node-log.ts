@@ -1,0 +1,29 @@
+/** The log as the groups use it. The write-ahead log implements it on disk, `MemoryLog` in memory. */
+import type { Entry, HardState } from '../raft/index.ts';
+
+export interface StoredGroup {
+  readonly hardState: HardState;
+  readonly firstIndex: number;
+  readonly lastIndex: number;
+  readonly lastTerm: number;
+  /** Index and term of the entry just before `firstIndex`. */
+  readonly snapshotIndex: number;
+  readonly snapshotTerm: number;
+}
+
+export interface NodeLog {
+  /** False while the disk is full: new proposals are refused, what was taken goes on. */
+  readonly writable: boolean;
+  readonly pendingBytes: number;
+  groupState(group: number): StoredGroup;
+  /** Buffers entries; one at or below the last index replaces that and all behind it. */
+  append(group: number, entries: readonly Entry[]): void;
+  saveHardState(group: number, state: HardState): void;
+  /** Makes everything buffered durable, then calls back; in the order of the calls, never before it returns. */
+  flush(callback: (error?: Error) => void): void;
+  entries(group: number, from: number, toExclusive: number, maxBytes: number): readonly Entry[];
+  term(group: number, index: number): number | undefined;
+  /** Entries up to `index` are in flushed state and may be dropped. */
+  release(group: number, index: number): void;
+  close(): Promise<void>;
+}

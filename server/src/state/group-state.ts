@@ -1,0 +1,193 @@
+/**
+ * The replicated state of one Raft group: three machines and the session table over one store, moved by one log.
+ *
+ * `apply` takes entries in order and is deterministic; see `machine.ts` for what that asks. Because all machines share
+ * the log, one entry can hold commands of all three.
+ */
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { ExpireDueSchema } from '../gen/gomsg/internal/v1/commands_pb.js';
+import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
+import {
+  PipelineServiceCloseSessionRequestSchema,
+  PipelineServiceCloseSessionResponseSchema,
+  PipelineServiceOpenSessionResponseSchema,
+} from '../gen/gomsg/v1/pipeline_pb.js';
+import type { Outcome } from './failure.ts';
+import { internalMethod } from './internal-methods.ts';
+import { groupPrefix, table } from './keys.ts';
+import { KvMachine } from './kv/kv-machine.ts';
+import type { EntryCommand } from './log-entry.ts';
+import type { ApplyContext, Machine, StateStore } from './machine.ts';
+import { QueueMachine } from './queue/queue-machine.ts';
+import { SessionTable } from './sessions.ts';
+import { StreamMachine } from './stream/stream-machine.ts';
+import { ByteReader, ByteWriter } from './wire.ts';
+
+/** Methods of the session table; their numbers are those of the rpcs. */
+export const sessionMethod = { open: 502, close: 503 } as const;
+
+/** Takes the outcome of the command at `position` of the entry, in order, once each. */
+export type TakeOutcome = (position: number, outcome: Outcome) => void;
+
+export class GroupState {
+  readonly kv: KvMachine;
+  readonly queue: QueueMachine;
+  readonly stream: StreamMachine;
+  readonly sessions: SessionTable;
+  readonly #store: StateStore;
+  readonly #machines: readonly Machine[];
+  readonly #byMethod = new Map<number, Machine>();
+  readonly #appliedKey: string;
+  #appliedIndex = 0;
+  #appliedTerm = 0;
+  #stamp_ms = 0;
+  #moreDue = false;
+
+  constructor(store: StateStore, group: number) {
+    this.#store = store;
+    this.kv = new KvMachine(store, group);
+    this.queue = new QueueMachine(store, group);
+    this.stream = new StreamMachine(store, group);
+    this.sessions = new SessionTable(store, group);
+    this.#machines = [this.kv, this.queue, this.stream];
+    for (const machine of this.#machines) {
+      for (const method of machine.methods) this.#byMethod.set(method, machine);
+    }
+    this.#appliedKey = `${groupPrefix(group)}${table.meta}applied`;
+  }
+
+  /** Index of the last entry applied, of any kind. */
+  get appliedIndex(): number {
+    return this.#appliedIndex;
+  }
+
+  /** Term of that entry. */
+  get appliedTerm(): number {
+    return this.#appliedTerm;
+  }
+
+  /** Stamp of the last entry that had one, in Unix milliseconds. */
+  get stamp_ms(): number {
+    return this.#stamp_ms;
+  }
+
+  /** True when the last run of due work left some behind. */
+  get moreDue(): boolean {
+    return this.#moreDue;
+  }
+
+  /** Applies one normal entry. */
+  apply(
+    index: number,
+    term: number,
+    stamp_ms: number,
+    commands: readonly EntryCommand[],
+    take: TakeOutcome | undefined,
+  ): void {
+    this.#advance(index, term);
+    // Leaders never stamp backwards; a damaged or foreign entry must not turn time back either.
+    this.#stamp_ms = Math.max(this.#stamp_ms, stamp_ms);
+    const context: ApplyContext = { index, stamp_ms: this.#stamp_ms };
+    for (let i = 0; i < commands.length; i++) {
+      const outcome = this.#applyOnce(commands[i]!, context);
+      if (take !== undefined) take(i, outcome);
+    }
+    for (const machine of this.#machines) machine.endEntry(context);
+  }
+
+  /** Passes an entry that changes nothing here: a leader's first entry, a configuration. */
+  skip(index: number, term: number): void {
+    this.#advance(index, term);
+  }
+
+  /** Earliest stamp at which something falls due; undefined when nothing is pending. */
+  nextDue_ms(): number | undefined {
+    let next: number | undefined;
+    for (const machine of this.#machines) {
+      const due = machine.nextDue_ms();
+      if (due !== undefined && (next === undefined || due < next)) next = due;
+    }
+    return next;
+  }
+
+  /** Writes what is kept in memory into the store, the applied index with it: before every checkpoint and snapshot. */
+  save(): void {
+    for (const machine of this.#machines) machine.save();
+    this.sessions.save();
+    const row = new ByteWriter(32).u64(this.#appliedIndex).u64(this.#appliedTerm).u64(this.#stamp_ms);
+    this.#store.put(this.#appliedKey, row.view());
+  }
+
+  /** Reads what `save` wrote. Once, before the first apply. */
+  load(): void {
+    const row = this.#store.get(this.#appliedKey);
+    if (row !== undefined) {
+      const reader = new ByteReader(row);
+      this.#appliedIndex = reader.u64();
+      this.#appliedTerm = reader.u64();
+      this.#stamp_ms = reader.u64();
+    }
+    this.sessions.load();
+    for (const machine of this.#machines) machine.load();
+  }
+
+  #advance(index: number, term: number): void {
+    if (index !== this.#appliedIndex + 1) {
+      throw new Error(`entry ${index} cannot be applied after entry ${this.#appliedIndex}`);
+    }
+    this.#appliedIndex = index;
+    this.#appliedTerm = term;
+  }
+
+  #applyOnce(command: EntryCommand, context: ApplyContext): Outcome {
+    const { session } = command;
+    if (session === undefined) return this.#applyCommand(command, context);
+    const known = this.sessions.begin(session, context.stamp_ms);
+    if (known !== undefined) return known;
+    const outcome = this.#applyCommand(command, context);
+    this.sessions.finish(session, outcome);
+    return outcome;
+  }
+
+  #applyCommand(command: EntryCommand, context: ApplyContext): Outcome {
+    const machine = this.#byMethod.get(command.method);
+    if (machine !== undefined) return machine.apply(command, context);
+    switch (command.method) {
+      case internalMethod.expireDue:
+        return this.#expireDue(command, context);
+      case sessionMethod.open:
+        return toBinary(
+          PipelineServiceOpenSessionResponseSchema,
+          create(PipelineServiceOpenSessionResponseSchema, {
+            sessionId: this.sessions.open(context.stamp_ms),
+          }),
+        );
+      case sessionMethod.close: {
+        const { sessionId } = fromBinary(PipelineServiceCloseSessionRequestSchema, command.payload);
+        this.sessions.close(sessionId);
+        return toBinary(
+          PipelineServiceCloseSessionResponseSchema,
+          create(PipelineServiceCloseSessionResponseSchema),
+        );
+      }
+      default:
+        // Entry versions keep this from being a newer leader's command: the caller named a method that does not write.
+        return {
+          reason: ErrorReason.METHOD_NOT_FOUND,
+          message: `method ${command.method} is not one that changes state`,
+        };
+    }
+  }
+
+  #expireDue(command: EntryCommand, context: ApplyContext): Outcome {
+    const { sessionIdleTimeoutMs } = fromBinary(ExpireDueSchema, command.payload);
+    if (sessionIdleTimeoutMs > 0n) this.sessions.evictIdle(context.stamp_ms, Number(sessionIdleTimeoutMs));
+    this.#moreDue = false;
+    for (const machine of this.#machines) {
+      if (machine.expireDue(context)) this.#moreDue = true;
+    }
+    return NOTHING;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
