@@ -85,7 +85,7 @@ describe('ByteWriter', () => {
             writer.varint(key.length).binary(key).varint(Buffer.byteLength(text)).utf8(text);
           }
           const copy = writer.copy();
-          expect(copy).toEqual(Uint8Array.from(writer.view()));
+          expect(Buffer.compare(copy, writer.view())).toBe(0);
           const reader = new ByteReader(copy);
           for (const [number, bytes, text] of items) {
             expect(reader.u8()).toBe(number & 0xff);
@@ -103,7 +103,7 @@ describe('ByteWriter', () => {
 
   it('starts anew after reset', () => {
     const writer = new ByteWriter(4).bytes(new Uint8Array(100));
-    expect(writer.reset().u8(7).copy()).toEqual(Uint8Array.of(7));
+    expect([...writer.reset().u8(7).copy()]).toEqual([7]);
   });
 
   it('reading behind the end is refused', () => {

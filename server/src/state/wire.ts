@@ -257,7 +257,7 @@ export class ByteWriter {
 
   /** What was written, as bytes of their own. */
   copy(): Uint8Array {
-    return new Uint8Array(this.view());
+    return Buffer.from(this.view());
   }
 
   #reserve(bytes: number): void {

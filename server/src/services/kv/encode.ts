@@ -27,7 +27,7 @@ export function encodeLookups(
   records: readonly (Uint8Array | undefined)[],
   bytes: number,
 ): Uint8Array {
-  const response = new Uint8Array(bytes);
+  const response = Buffer.allocUnsafe(bytes);
   let at = 0;
   keys.forEach((key, i) => {
     const record = records[i];
@@ -47,7 +47,7 @@ export function encodeLookups(
 export function encodeKeys(entries: readonly Entry[], nextCursor: Uint8Array): Uint8Array {
   let size = bytesFieldSize(nextCursor.length);
   for (const { key } of entries) size += bytesFieldSize(key.length);
-  const response = new Uint8Array(size);
+  const response = Buffer.allocUnsafe(size);
   let at = 0;
   for (const { key } of entries) at = writeKeyField(response, at, 1, key);
   writeBytesField(response, at, 2, nextCursor);
@@ -74,7 +74,7 @@ export function encodeScan({
   let total =
     bytesFieldSize(nextCursor.length) + numberFieldSize(revision) + bytesFieldSize(resumeToken.length);
   for (const size of sizes) total += messageFieldSize(size);
-  const response = new Uint8Array(total);
+  const response = Buffer.allocUnsafe(total);
   let at = 0;
   entries.forEach(({ key, record }, i) => {
     at = writeMessageHead(response, at, 1, sizes[i] as number);
@@ -95,7 +95,7 @@ export function encodeWatchEvent(event: KvEvent, withValue: boolean): Uint8Array
     bytesFieldSize(valueBytes) +
     numberFieldSize(event.revision) +
     timestampFieldSize(event.expiresAt_ms);
-  const field = new Uint8Array(messageFieldSize(size));
+  const field = Buffer.allocUnsafe(messageFieldSize(size));
   let at = writeMessageHead(field, 0, 2, size);
   field[at++] = fieldTag(1, wireType.varint);
   field[at++] = event.type;
@@ -118,7 +118,7 @@ export interface WatchResponse {
 export function encodeWatch({ subscribed, events, revision, resumeToken }: WatchResponse): Uint8Array {
   let size = (subscribed ? 2 : 0) + numberFieldSize(revision) + bytesFieldSize(resumeToken.length);
   for (const event of events) size += event.length;
-  const response = new Uint8Array(size);
+  const response = Buffer.allocUnsafe(size);
   let at = 0;
   if (subscribed) {
     response[at++] = fieldTag(1, wireType.varint);

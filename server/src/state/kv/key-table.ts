@@ -56,6 +56,14 @@ export class KeyTable {
     return this.#expiry.nextDue_ms;
   }
 
+  /**
+   * The store key of a key. Writes make it once and pass it on: what costs is not joining the strings but hashing the
+   * result, which a string remembers.
+   */
+  rowOf(key: string): string {
+    return this.#records + key;
+  }
+
   /** The record of a key that lives at `now_ms`. Changes nothing. */
   read(key: string, now_ms: number): Uint8Array | undefined {
     const record = this.#store.get(this.#records + key);
@@ -67,17 +75,18 @@ export class KeyTable {
   }
 
   /** The record of a key, for a write: a key that expired by the stamp is removed first. */
-  take(key: string, stamp_ms: number): Uint8Array | undefined {
-    const record = this.#store.get(this.#records + key);
+  take(row: string, stamp_ms: number): Uint8Array | undefined {
+    const record = this.#store.get(row);
     if (record === undefined || !isExpired(record, stamp_ms)) return record;
-    this.remove(key, record, WatchEventType.EXPIRE);
+    this.remove(row, record, WatchEventType.EXPIRE);
     return undefined;
   }
 
   /** Writes a key and returns its new version. `old`: its record as `take` gave it. */
-  put(key: string, old: Uint8Array | undefined, value: Uint8Array, expiresAt_ms: number): number {
+  put(row: string, old: Uint8Array | undefined, value: Uint8Array, expiresAt_ms: number): number {
+    const key = row.slice(this.#records.length);
     const version = this.history.append(WatchEventType.SET, key, value, expiresAt_ms);
-    this.#store.put(this.#records + key, encodeRecord(this.#scratch, version, expiresAt_ms, value));
+    this.#store.put(row, encodeRecord(this.#scratch, version, expiresAt_ms, value));
     let oldExpiresAt_ms = NEVER_MS;
     if (old === undefined) {
       this.#keys++;
@@ -94,9 +103,10 @@ export class KeyTable {
   }
 
   /** Removes a key. `old`: its record. */
-  remove(key: string, old: Uint8Array, type: WatchEventType.DELETE | WatchEventType.EXPIRE): void {
+  remove(row: string, old: Uint8Array, type: WatchEventType.DELETE | WatchEventType.EXPIRE): void {
+    const key = row.slice(this.#records.length);
     this.history.append(type, key, NO_VALUE, NEVER_MS);
-    this.#store.delete(this.#records + key);
+    this.#store.delete(row);
     const expiresAt_ms = recordExpiresAt_ms(old);
     if (expiresAt_ms !== NEVER_MS) this.#expiry.remove(key, expiresAt_ms);
     this.#keys--;
@@ -107,7 +117,8 @@ export class KeyTable {
   expireDue(stamp_ms: number): boolean {
     const due = this.#expiry.due(stamp_ms, EXPIRED_PER_RUN);
     for (const key of due) {
-      if (this.take(key, stamp_ms) !== undefined) throw new Error('the expiry index disagrees with a record');
+      if (this.take(this.rowOf(key), stamp_ms) !== undefined)
+        throw new Error('the expiry index disagrees with a record');
     }
     this.#expiry.refresh();
     return this.nextDue_ms !== undefined && this.nextDue_ms <= stamp_ms;

@@ -130,29 +130,31 @@ export class KvMachine implements Machine {
 
   #set(request: kv.KVServiceSetRequest, stamp_ms: number): Outcome {
     const key = utf8Key(request.key);
-    const old = this.#table.take(key, stamp_ms);
+    const row = this.#table.rowOf(key);
+    const old = this.#table.take(row, stamp_ms);
     const unmet = unmetCondition(request, old);
     if (unmet !== undefined) return conditionFailed(request.key, unmet, old);
     const expiresAt_ms =
       request.keepTtl && old !== undefined ? recordExpiresAt_ms(old) : expiryOf(request.ttl, stamp_ms);
-    const version = this.#table.put(key, old, request.value, expiresAt_ms);
+    const version = this.#table.put(row, old, request.value, expiresAt_ms);
     return encodeSetResponse(version, key, request.returnPrevious ? old : undefined);
   }
 
   #delete(request: kv.KVServiceDeleteRequest, stamp_ms: number): Outcome {
     const key = utf8Key(request.key);
-    const old = this.#table.take(key, stamp_ms);
+    const row = this.#table.rowOf(key);
+    const old = this.#table.take(row, stamp_ms);
     if (request.ifVersion !== undefined && (old === undefined || !hasVersion(old, request.ifVersion))) {
       return conditionFailed(request.key, `is not at version ${request.ifVersion}`, old);
     }
-    if (old !== undefined) this.#table.remove(key, old, WatchEventType.DELETE);
+    if (old !== undefined) this.#table.remove(row, old, WatchEventType.DELETE);
     return encodeDeleteResponse(old !== undefined, key, request.returnPrevious ? old : undefined);
   }
 
   #increment(request: kv.KVServiceIncrementRequest, stamp_ms: number): Outcome {
-    const key = utf8Key(request.key);
+    const row = this.#table.rowOf(utf8Key(request.key));
     const delta = request.delta ?? 1n;
-    const old = this.#table.take(key, stamp_ms);
+    const old = this.#table.take(row, stamp_ms);
     const value = old === undefined ? 0 : parseInt64(recordValue(old));
     if (value === undefined) {
       return {
@@ -170,34 +172,34 @@ export class KvMachine implements Machine {
       };
     }
     const expiresAt_ms = old === undefined ? NEVER_MS : recordExpiresAt_ms(old);
-    const version = this.#table.put(key, old, Buffer.from(String(sum), 'latin1'), expiresAt_ms);
+    const version = this.#table.put(row, old, Buffer.from(String(sum), 'latin1'), expiresAt_ms);
     return encodeIncrementResponse(sum, version);
   }
 
   #setMany(request: kv.KVServiceSetManyRequest, stamp_ms: number): Outcome {
     const versions = request.entries.map((entry) => {
-      const key = utf8Key(entry.key);
-      const old = this.#table.take(key, stamp_ms);
-      return BigInt(this.#table.put(key, old, entry.value, expiryOf(entry.ttl, stamp_ms)));
+      const row = this.#table.rowOf(utf8Key(entry.key));
+      const old = this.#table.take(row, stamp_ms);
+      return BigInt(this.#table.put(row, old, entry.value, expiryOf(entry.ttl, stamp_ms)));
     });
     return encode(kv.KVServiceSetManyResponseSchema, { versions });
   }
 
   #expire(request: kv.KVServiceExpireRequest, stamp_ms: number): Outcome {
-    const key = utf8Key(request.key);
-    const old = this.#table.take(key, stamp_ms);
+    const row = this.#table.rowOf(utf8Key(request.key));
+    const old = this.#table.take(row, stamp_ms);
     if (old === undefined) return keyNotFound(request.key);
     const expiresAt_ms = expiryOf(request.ttl, stamp_ms);
-    this.#table.put(key, old, recordValue(old), expiresAt_ms);
+    this.#table.put(row, old, recordValue(old), expiresAt_ms);
     return encode(kv.KVServiceExpireResponseSchema, { expiresAt: msToTimestamp(expiresAt_ms) });
   }
 
   #persist(request: kv.KVServicePersistRequest, stamp_ms: number): Outcome {
-    const key = utf8Key(request.key);
-    const old = this.#table.take(key, stamp_ms);
+    const row = this.#table.rowOf(utf8Key(request.key));
+    const old = this.#table.take(row, stamp_ms);
     if (old === undefined) return keyNotFound(request.key);
     const changed = recordExpiresAt_ms(old) !== NEVER_MS;
-    if (changed) this.#table.put(key, old, recordValue(old), NEVER_MS);
+    if (changed) this.#table.put(row, old, recordValue(old), NEVER_MS);
     return encode(kv.KVServicePersistResponseSchema, { changed });
   }
 
@@ -205,10 +207,10 @@ export class KvMachine implements Machine {
   #deleteKeys(request: DeleteKeys, stamp_ms: number): Outcome {
     let deleted = 0;
     for (const text of request.keys) {
-      const key = utf8Key(text);
-      const old = this.#table.take(key, stamp_ms);
+      const row = this.#table.rowOf(utf8Key(text));
+      const old = this.#table.take(row, stamp_ms);
       if (old === undefined) continue;
-      this.#table.remove(key, old, WatchEventType.DELETE);
+      this.#table.remove(row, old, WatchEventType.DELETE);
       deleted++;
     }
     return encode(kv.KVServiceDeletePatternResponseSchema, { deleted: BigInt(deleted) });
