@@ -10,6 +10,7 @@ import {
   handlePreVoteResponse,
   handleVote,
   handleVoteResponse,
+  learnCommit,
 } from './election.ts';
 import { type EntryId, EntryKind, NO_NODE } from './entry.ts';
 import { assert, NotLeaderError, ProposalDroppedError, ReadRefusedError } from './errors.ts';
@@ -91,6 +92,7 @@ export class RaftCore {
   step(message: Message): void {
     const { state } = this;
     assert(message.to === state.id, 'a message for another node');
+    if ('commitIndex' in message) learnCommit(state, message);
     if (message.term > state.term) {
       if (!this.#acceptHigherTerm(message)) return;
     } else if (message.term < state.term) {
@@ -134,6 +136,9 @@ export class RaftCore {
         // Tell a deposed leader of the newer term. It cannot learn that from this node's elections when voters that
         // hear a leader ignore those.
         sendHeartbeatResponse(state, message.from, 0);
+        break;
+      case 'vote':
+        handleVote(state, message);
         break;
       case 'pre-vote':
         handlePreVote(state, message);
@@ -224,7 +229,7 @@ export class RaftCore {
     if (state.heartbeatElapsed >= heartbeatTicks) {
       state.heartbeatElapsed = 0;
       leaveJointIfDue(state, leadership);
-      sendHeartbeats(state, leadership);
+      if (state.maySpeak(leadership)) sendHeartbeats(state, leadership);
     }
   }
 

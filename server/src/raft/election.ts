@@ -1,8 +1,13 @@
 /** Elections (paper §5.2, §5.4.1), with a pre-vote (thesis §9.6). */
 import { EntryKind, NO_DATA, NO_NODE } from './entry.ts';
 import { hasUnappliedConfiguration } from './membership.ts';
-import type { PreVoteMessage, PreVoteResponseMessage, VoteMessage, VoteResponseMessage } from './messages.ts';
-import { bothResults, tally, type VoteResult } from './quorum.ts';
+import type {
+  ElectionMessage,
+  PreVoteMessage,
+  PreVoteResponseMessage,
+  VoteMessage,
+  VoteResponseMessage,
+} from './messages.ts';
 import type { RaftState } from './state.ts';
 
 /** Why an election starts: a transfer skips the pre-vote, as the leader itself asked for it (thesis §3.10). */
@@ -21,6 +26,7 @@ export function campaign(state: RaftState, cause: CampaignCause): void {
 function startPreVote(state: RaftState): void {
   state.becomePreCandidate();
   const { id, log, term } = state;
+  const known = knownCommit(state);
   forEachOtherVoter(state, (to) =>
     state.send({
       type: 'pre-vote',
@@ -29,6 +35,7 @@ function startPreVote(state: RaftState): void {
       term: term + 1,
       lastIndex: log.lastIndex,
       lastTerm: log.lastTerm,
+      ...known,
     }),
   );
   recordVote(state, id, true);
@@ -38,6 +45,7 @@ function startPreVote(state: RaftState): void {
 function startVote(state: RaftState, transfer: boolean): void {
   state.becomeCandidate();
   const { id, log, term } = state;
+  const known = knownCommit(state);
   forEachOtherVoter(state, (to) =>
     state.sendAfterPersist({
       type: 'vote',
@@ -47,6 +55,7 @@ function startVote(state: RaftState, transfer: boolean): void {
       lastIndex: log.lastIndex,
       lastTerm: log.lastTerm,
       transfer,
+      ...known,
     }),
   );
   recordVote(state, id, true);
@@ -61,7 +70,7 @@ function forEachOtherVoter(state: RaftState, visit: (to: number) => void): void 
 function recordVote(state: RaftState, voter: number, granted: boolean): void {
   // The first answer stands: a repeated message changes nothing.
   if (!state.votes.has(voter)) state.votes.set(voter, granted);
-  switch (electionResult(state)) {
+  switch (state.electionResult()) {
     case 'won':
       if (state.role === 'pre-candidate') startVote(state, false);
       else lead(state);
@@ -74,19 +83,31 @@ function recordVote(state: RaftState, voter: number, granted: boolean): void {
   }
 }
 
-function electionResult(state: RaftState): VoteResult {
-  const { voters, votersOutgoing } = state.configuration;
-  return bothResults(tally(voters, state.votes), tally(votersOutgoing, state.votes));
-}
-
 /** A new leader commits what it inherited through an entry of its own term (paper §5.4.2 and §8). */
 function lead(state: RaftState): void {
   const leadership = state.becomeLeader();
   state.appendOwn(leadership, EntryKind.NO_OP, NO_DATA);
 }
 
+function knownCommit(state: RaftState): { commitIndex: number; commitTerm: number } {
+  const { log } = state;
+  return { commitIndex: log.committed, commitTerm: log.term(log.committed) ?? 0 };
+}
+
+/**
+ * Learns the commit index from whoever takes part in an election, whatever the terms: an entry that is committed
+ * anywhere and held here is committed here (Log Matching). A leader knows better.
+ */
+export function learnCommit(state: RaftState, { commitIndex, commitTerm }: ElectionMessage): void {
+  if (state.role !== 'leader' && state.log.matches(commitIndex, commitTerm)) state.log.commitTo(commitIndex);
+}
+
+/** A candidate of an older term is refused, which tells it the newer one. */
 export function handleVote(state: RaftState, message: VoteMessage): void {
-  const granted = state.mayVoteFor(message.from) && state.log.isUpToDate(message.lastIndex, message.lastTerm);
+  const granted =
+    message.term === state.term &&
+    state.mayVoteFor(message.from) &&
+    state.log.isUpToDate(message.lastIndex, message.lastTerm);
   if (granted) {
     state.vote = message.from;
     state.electionElapsed = 0;
@@ -97,6 +118,7 @@ export function handleVote(state: RaftState, message: VoteMessage): void {
     to: message.from,
     term: state.term,
     granted,
+    ...knownCommit(state),
   });
 }
 
@@ -113,6 +135,7 @@ export function handlePreVote(state: RaftState, message: PreVoteMessage): void {
     // A grant names the term it is for; a refusal teaches the candidate the voter's.
     term: granted ? message.term : state.term,
     granted,
+    ...knownCommit(state),
   });
 }
 

@@ -155,11 +155,12 @@ export class RaftLog {
     }
     if (position === entries.length) return;
     const first = entries[position]!.index;
-    if (first <= this.#lastIndex) this.#truncateFrom(first);
+    if (first <= this.#lastIndex) this.replaceFrom(first);
     for (; position < entries.length; position++) this.append(entries[position]!);
   }
 
-  #truncateFrom(index: number): void {
+  /** Drops the entries from `index` on, which `append` replaces right away. Durable ones go with the next write. */
+  replaceFrom(index: number): void {
     assert(index > this.#committed, 'a leader contradicts a committed entry');
     if (index < this.#windowStart) {
       this.#window = [];
@@ -169,7 +170,6 @@ export class RaftLog {
       const removed = this.#window.splice(index - this.#windowStart);
       for (const entry of removed) this.#windowBytes -= entryBytes(entry);
     }
-    // The new end is right before what is appended next, so lastIndex and lastTerm follow from that.
     this.#writing = Math.min(this.#writing, index - 1);
     this.#persisted = Math.min(this.#persisted, index - 1);
   }

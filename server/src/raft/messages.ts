@@ -55,8 +55,18 @@ export interface HeartbeatResponseMessage extends Envelope {
   readonly context: number;
 }
 
+/**
+ * What the sender of an election message knows to be committed. A receiver whose log holds that very entry knows the
+ * same. Without it an election can be stuck for good: a node may hold a committed configuration that would let it lead
+ * and, without a leader, never learn that it is committed (the same remedy as in TiKV's raft-rs).
+ */
+export interface ElectionMessage extends Envelope {
+  readonly commitIndex: number;
+  readonly commitTerm: number;
+}
+
 /** Candidate → voter (paper §5.2, §5.4.1). */
-export interface VoteMessage extends Envelope {
+export interface VoteMessage extends ElectionMessage {
   readonly type: 'vote';
   readonly lastIndex: number;
   readonly lastTerm: number;
@@ -64,19 +74,19 @@ export interface VoteMessage extends Envelope {
   readonly transfer: boolean;
 }
 
-export interface VoteResponseMessage extends Envelope {
+export interface VoteResponseMessage extends ElectionMessage {
   readonly type: 'vote-response';
   readonly granted: boolean;
 }
 
 /** Would-be candidate → voter: would you vote for me? Changes nothing at the voter (thesis §9.6). */
-export interface PreVoteMessage extends Envelope {
+export interface PreVoteMessage extends ElectionMessage {
   readonly type: 'pre-vote';
   readonly lastIndex: number;
   readonly lastTerm: number;
 }
 
-export interface PreVoteResponseMessage extends Envelope {
+export interface PreVoteResponseMessage extends ElectionMessage {
   readonly type: 'pre-vote-response';
   readonly granted: boolean;
 }

@@ -28,13 +28,13 @@ export class ReadyBuilder {
     if (state.term !== this.#toldHardState.term || state.vote !== this.#toldHardState.vote) return true;
     if (state.role !== this.#toldRole || state.leader !== this.#toldLeader) return true;
     if (leadership === undefined || leadership.tracker.peers.length === 0) return false;
-    return leadership.appendsDue || leadership.readRoundDue;
+    return (leadership.appendsDue || leadership.readRoundDue) && state.maySpeak(leadership);
   }
 
   take(): Ready {
     const state = this.#state;
     const { log, leadership } = state;
-    if (leadership !== undefined) {
+    if (leadership !== undefined && state.maySpeak(leadership)) {
       if (leadership.readRoundDue) sendReadRound(state, leadership);
       if (leadership.appendsDue) sendDueAppends(state, leadership);
     }

@@ -8,6 +8,7 @@ import { assert } from './errors.ts';
 import { RaftLog } from './log.ts';
 import type { Message } from './messages.ts';
 import type { ResolvedOptions } from './options.ts';
+import { bothResults, tally, type VoteResult } from './quorum.ts';
 import { ReadQueue } from './reads.ts';
 import type { ReadState, Role } from './ready.ts';
 import { Tracker } from './tracker.ts';
@@ -25,6 +26,11 @@ export class Leadership {
   pendingConfigurationIndex: number;
   /** Payload bytes proposed in this term and not yet handed out as committed. */
   uncommittedBytes = 0;
+  /**
+   * Nothing is said to others before this index is durable. A leader that others voted for has stored its term before
+   * they did; a sole voter has not, and after a crash could lead the same term again with other entries.
+   */
+  readonly silentUntil: number;
   /** Entries, a commit index or a probe may be due to followers. */
   appendsDue = true;
   /** An entry of this term has committed: what else is committed is known (thesis §6.4). */
@@ -32,8 +38,9 @@ export class Leadership {
   /** Reads wait that no heartbeat has asked about. */
   readRoundDue = false;
 
-  constructor(state: RaftState) {
+  constructor(state: RaftState, electedAlone: boolean) {
     const { log, options } = state;
+    this.silentUntil = electedAlone ? log.lastIndex + 1 : 0;
     this.tracker = new Tracker(options, state.configuration, log.lastIndex, log.persisted);
     this.reads = new ReadQueue(options.maxPendingReads);
     this.pendingConfigurationIndex = log.lastIndex;
@@ -119,6 +126,12 @@ export class RaftState {
     return this.vote === candidate || (this.vote === NO_NODE && this.leader === NO_NODE);
   }
 
+  /** Both majorities decide while the configuration is joint (thesis §4.3). */
+  electionResult(): VoteResult {
+    const { voters, votersOutgoing } = this.configuration;
+    return bothResults(tally(voters, this.votes), tally(votersOutgoing, this.votes));
+  }
+
   becomeFollower(term: number, leader: number): void {
     this.#enterTerm(term);
     this.role = 'follower';
@@ -143,10 +156,11 @@ export class RaftState {
 
   becomeLeader(): Leadership {
     assert(this.role === 'candidate', 'only a candidate becomes leader');
+    const electedAlone = this.votes.size === 1;
     this.#enterTerm(this.term);
     this.role = 'leader';
     this.leader = this.id;
-    this.leadership = new Leadership(this);
+    this.leadership = new Leadership(this, electedAlone);
     return this.leadership;
   }
 
@@ -167,6 +181,11 @@ export class RaftState {
     this.electionElapsed = 0;
     this.heartbeatElapsed = 0;
     this.electionTimeout = electionTicks + Math.floor(random() * electionTicks);
+  }
+
+  /** Whether this leader may send to followers: its term is durable. */
+  maySpeak(leadership: Leadership): boolean {
+    return this.log.persisted >= leadership.silentUntil;
   }
 
   /** Adds an entry to the leader's own log. Followers hear of it, and the owner writes it, with the next Ready. */
