@@ -82,6 +82,16 @@ export function serverStreaming<I extends DescMessage, O extends DescMessage>(
   };
 }
 
+/**
+ * What the caller gets to see of something thrown, for handlers that answer later and so have nobody to throw to.
+ * Anything but a `GomsgError` is a bug, and INTERNAL.
+ */
+export function toFailure(error: unknown): Failure {
+  if (error instanceof GomsgError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return { reason: ErrorReason.INTERNAL, message: `unexpected error: ${text}` };
+}
+
 /** An INVALID_REQUEST about one field (`subject`). */
 export function invalidRequest(subject: string, message: string): GomsgError {
   return new GomsgError({ reason: ErrorReason.INVALID_REQUEST, message, subject });

@@ -6,7 +6,7 @@ import * as kv from '../../gen/gomsg/v1/kv_pb.js';
 import { internalMethod } from '../../state/internal-methods.ts';
 import { readUtf8Key } from '../../state/keys.ts';
 import type { Page, PageOptions } from '../../state/kv/page.ts';
-import { invalidRequest, unary } from '../decode.ts';
+import { invalidRequest, toFailure, unary } from '../decode.ts';
 import { ErrorReason, GomsgError } from '../errors.ts';
 import type { ServiceGroup } from '../groups.ts';
 import type { Method } from '../method.ts';
@@ -42,7 +42,7 @@ export function deletePatternMethod({ router, limits }: KvDeps): Method {
         reply.ok(toBinary(kv.KVServiceDeletePatternResponseSchema, response));
       },
       (error: unknown) => {
-        const failure = error instanceof GomsgError ? error : unexpected(error);
+        const failure = toFailure(error);
         const message = `${failure.message}; ${run.deleted} keys were removed before`;
         reply.fail({ ...failure, reason: failure.reason, message });
       },
@@ -110,12 +110,4 @@ function removeKeys(group: ServiceGroup, keys: string[]): Promise<number> {
 function abandoned(signal: AbortSignal): GomsgError {
   if (signal.reason instanceof GomsgError) return signal.reason;
   return new GomsgError({ reason: ErrorReason.CANCELED, message: 'the caller gave up on the call' });
-}
-
-function unexpected(error: unknown): GomsgError {
-  const text = error instanceof Error ? error.message : String(error);
-  return new GomsgError({
-    reason: ErrorReason.INTERNAL,
-    message: `DeletePattern failed unexpectedly: ${text}`,
-  });
 }

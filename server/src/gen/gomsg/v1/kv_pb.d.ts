@@ -76,7 +76,8 @@ export declare type KVServiceSetRequest = Message<"gomsg.v1.KVServiceSetRequest"
   value: Uint8Array;
 
   /**
-   * How long the key lives from now; at least 1 ms. Unset = until deleted.
+   * How long the key lives from now, rounded up to milliseconds; at least 1 ms, at most 100 years.
+   * Unset = until deleted.
    *
    * @generated from field: google.protobuf.Duration ttl = 3;
    */
@@ -89,7 +90,7 @@ export declare type KVServiceSetRequest = Message<"gomsg.v1.KVServiceSetRequest"
    */
   condition: {
     /**
-     * Write only when the key does not exist.
+     * Write only when the key does not exist. False is no condition.
      *
      * @generated from field: bool if_absent = 4;
      */
@@ -97,7 +98,7 @@ export declare type KVServiceSetRequest = Message<"gomsg.v1.KVServiceSetRequest"
     case: "ifAbsent";
   } | {
     /**
-     * Write only when the key exists.
+     * Write only when the key exists. False is no condition.
      *
      * @generated from field: bool if_present = 5;
      */
@@ -540,7 +541,7 @@ export declare const KVWriteSchema: GenMessage<KVWrite>;
  */
 export declare type KVServiceSetManyResponse = Message<"gomsg.v1.KVServiceSetManyResponse"> & {
   /**
-   * Version of each key, in the order of the request.
+   * Version that each entry's write gave its key, in the order of the request.
    *
    * @generated from field: repeated uint64 versions = 1;
    */
@@ -561,7 +562,7 @@ export declare const KVServiceSetManyResponseSchema: GenMessage<KVServiceSetMany
 export declare type KVServiceKeysRequest = Message<"gomsg.v1.KVServiceKeysRequest"> & {
   /**
    * Glob: `*` any run of characters, `?` one character, `[abc]` `[a-z]` `[^a]` one of a set, `\` before a literal.
-   * Empty = `*`.
+   * At most 4096 characters. Empty = `*`.
    *
    * @generated from field: string pattern = 1;
    */
@@ -985,14 +986,15 @@ export declare type KVServiceWatchResponse = Message<"gomsg.v1.KVServiceWatchRes
   subscribed: boolean;
 
   /**
-   * Changes, oldest first. Empty in the first message, and in the progress messages sent while nothing changes.
+   * Changes, oldest first. Empty in the first message, and in the progress messages sent every 10 s while nothing
+   * changes.
    *
    * @generated from field: repeated gomsg.v1.WatchEvent events = 2;
    */
   events: WatchEvent[];
 
   /**
-   * Revision up to which this watch has told everything.
+   * Revision up to which this watch has told everything; 0 when keys span several groups.
    *
    * @generated from field: uint64 revision = 3;
    */
@@ -1141,7 +1143,7 @@ export declare const KVService: GenService<{
   },
   /**
    * Removes a key. A key that does not exist is no error.
-   * Fails with CONDITION_FAILED when if_version is given and is not the key's version.
+   * Fails with CONDITION_FAILED when if_version is given and is not the key's version, or the key does not exist.
    *
    * @generated from rpc gomsg.v1.KVService.Delete
    */
@@ -1164,6 +1166,7 @@ export declare const KVService: GenService<{
   },
   /**
    * Returns the values of several keys, in the order asked. Keys that do not exist are marked, not an error.
+   * Fails with BATCH_TOO_LARGE on too many keys, or when the values do not fit one answer (limits.max-frame-bytes).
    *
    * @generated from rpc gomsg.v1.KVService.GetMany
    */
@@ -1217,7 +1220,7 @@ export declare const KVService: GenService<{
     output: typeof KVServiceDeletePatternResponseSchema;
   },
   /**
-   * Sets the time to live of an existing key, replacing any earlier one.
+   * Sets the time to live of an existing key, replacing any earlier one. It is a change with a new version.
    * Fails with KEY_NOT_FOUND or INVALID_DURATION.
    *
    * @generated from rpc gomsg.v1.KVService.Expire
@@ -1228,7 +1231,7 @@ export declare const KVService: GenService<{
     output: typeof KVServiceExpireResponseSchema;
   },
   /**
-   * Removes the time to live of a key, so that it stays. Fails with KEY_NOT_FOUND.
+   * Removes the time to live of a key, so that it stays; that is a change with a new version. Fails with KEY_NOT_FOUND.
    *
    * @generated from rpc gomsg.v1.KVService.Persist
    */
