@@ -1,0 +1,77 @@
+/** One HTTP/2 connection to one node. */
+import { readFileSync } from 'node:fs';
+import { type Channel, ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
+import { createChannel } from 'nice-grpc';
+
+/** Certificates of a connection, as PEM text or bytes, or as paths of files that hold them. */
+export interface TlsOptions {
+  /** Authorities to trust instead of the system's. */
+  readonly ca?: string | Uint8Array;
+  /** Certificate chain of the client, where the server asks for one; needs `key`. */
+  readonly cert?: string | Uint8Array;
+  /** Private key of `cert`. */
+  readonly key?: string | Uint8Array;
+}
+
+/** How connections are made and kept. */
+export interface ChannelSettings {
+  /** TLS; `true` trusts the system's authorities. Default: no TLS. */
+  readonly tls?: boolean | TlsOptions;
+  /** A quiet connection is pinged this often, in milliseconds. Default 20,000. */
+  readonly keepaliveInterval_ms?: number;
+  /** A connection that leaves a ping unanswered this long is given up. Default 10,000. */
+  readonly keepaliveTimeout_ms?: number;
+  /** A try to connect is given up after this long. Default 10,000. */
+  readonly connectTimeout_ms?: number;
+  /** Longest wait between two tries to connect; the first is 100 ms and each doubles. Default 2,000. */
+  readonly maxReconnectDelay_ms?: number;
+  /** Largest message either way. Default 64 MiB. */
+  readonly maxMessageBytes?: number;
+}
+
+const DEFAULTS = {
+  keepaliveInterval_ms: 20_000,
+  keepaliveTimeout_ms: 10_000,
+  connectTimeout_ms: 10_000,
+  maxReconnectDelay_ms: 2_000,
+  maxMessageBytes: 64 * 1024 * 1024,
+} as const satisfies ChannelSettings;
+
+const FIRST_RECONNECT_DELAY_MS = 100;
+
+/** HTTP/2 receive window: a full one per round trip is what one connection can read at most. */
+const FLOW_CONTROL_WINDOW_BYTES = 4 * 1024 * 1024;
+
+/** A channel to `host:port`; it connects with its first call. */
+export function openChannel(address: string, settings: ChannelSettings = {}): Channel {
+  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+  const { tls, ...limits }: typeof DEFAULTS & Pick<ChannelSettings, 'tls'> = { ...DEFAULTS, ...given };
+  const options: ChannelOptions & { 'grpc.min_reconnect_backoff_ms': number } = {
+    'grpc.keepalive_time_ms': limits.keepaliveInterval_ms,
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeout_ms,
+    'grpc.max_receive_message_length': limits.maxMessageBytes,
+    'grpc.max_send_message_length': limits.maxMessageBytes,
+    'grpc.initial_reconnect_backoff_ms': FIRST_RECONNECT_DELAY_MS,
+    'grpc.max_reconnect_backoff_ms': limits.maxReconnectDelay_ms,
+    // nice-grpc reads this as the limit of one try to connect, as other gRPC implementations do.
+    'grpc.min_reconnect_backoff_ms': limits.connectTimeout_ms,
+    // Every client has its own connection: one that closes, or backs off, does not touch another.
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_retries': 0,
+    'grpc.service_config_disable_resolution': 1,
+    'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
+  };
+  return createChannel(address, credentials(tls), options);
+}
+
+function credentials(tls: boolean | TlsOptions | undefined): ChannelCredentials {
+  if (!tls) return ChannelCredentials.createInsecure();
+  if (tls === true) return ChannelCredentials.createSsl();
+  return ChannelCredentials.createSsl(pem(tls.ca), pem(tls.key), pem(tls.cert));
+}
+
+function pem(source: string | Uint8Array | undefined): Buffer | null {
+  if (source === undefined) return null;
+  if (typeof source !== 'string') return Buffer.from(source);
+  return source.includes('-----BEGIN') ? Buffer.from(source) : readFileSync(source);
+}
