@@ -137,10 +137,7 @@ export class Arena {
     const word = (position & OFFSET_MASK) << 1;
     const length = chunk.words[word] as number;
     const start = (word << 2) + RECORD_HEADER_BYTES + ((chunk.words[word + 1] as number) & 0xffff);
-    // Not slice(): it would hand out a view type that differs with the source, and is slower for small values.
-    const copy = new Uint8Array(length);
-    copy.set(new Uint8Array(chunk.memory, start, length));
-    return copy;
+    return new Uint8Array(new Uint8Array(chunk.memory, start, length));
   }
 
   /** Gives the memory back. Nothing may read this arena afterwards. */

@@ -3,11 +3,12 @@
  * for damage. The database `state` has the rows; the root database has only the format.
  */
 
-import { existsSync, mkdirSync, statSync, truncateSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { StoreDamagedError, StoreFormatError } from './errors.ts';
 import { writeKey } from './keys.ts';
+import { readHeader } from './lmdb-header.ts';
 
 /** Version of what this folder's code writes. Raise it when an older version could not read the data any more. */
 export const STORAGE_FORMAT = 1;
@@ -21,16 +22,13 @@ const PAGE_BYTES = 4096;
 export interface StateDatabase extends Database<Uint8Array, string> {
   /** Bytes of the value that the last read found; the buffer it came in is longer. */
   readonly lastSize: number;
+  /** The folder. */
+  readonly path: string;
   getBinaryFast(key: string, options?: ReadOptions): Buffer | undefined;
 }
 
 export interface ReadOptions {
   readonly transaction?: ReturnType<Database['useReadTransaction']>;
-}
-
-interface DatabaseStats {
-  readonly lastPageNumber: number;
-  readonly root: { readonly pageSize: number };
 }
 
 /** Keys go from string to bytes and back in place, with no buffer of their own. */
@@ -82,9 +80,12 @@ export function openCheckedDatabase(directory: string, mapSizeBytes: number): Op
   mkdirSync(directory, { recursive: true });
   const file = join(directory, DATABASE_FILE);
   const existed = existsSync(file) && statSync(file).size > 0;
+  // lmdb-js does not survive a failed open: what can be found out is found out before.
+  accessSync(directory, constants.W_OK);
+  if (existed) accessSync(file, constants.R_OK | constants.W_OK);
   let root: RootDatabase<Uint8Array, string> | undefined;
   try {
-    const cutShort = existed && extendToLastPage(directory, file, mapSizeBytes);
+    const cutShort = existed && extendToLastPage(file);
     const database = openDatabase(directory, mapSizeBytes);
     root = database.root;
     checkFormat(directory, file, database.root, existed);
@@ -92,8 +93,7 @@ export function openCheckedDatabase(directory: string, mapSizeBytes: number): Op
     return database;
   } catch (error) {
     void root?.close();
-    if (isDamage(error)) throw new StoreDamagedError(file, error.message, { cause: error });
-    throw error;
+    throw asDamage(file, error);
   }
 }
 
@@ -102,18 +102,11 @@ export function openCheckedDatabase(directory: string, mapSizeBytes: number): Op
  * write pages that were freed before their first commit) or because the file was cut. So the missing pages are added
  * as a hole, which reads as zeros and makes LMDB report damage; the caller then reads everything once.
  */
-function extendToLastPage(directory: string, file: string, mapSizeBytes: number): boolean {
-  // Opening only the root database reads the meta pages and nothing else.
-  const root = openRoot(directory, mapSizeBytes);
-  try {
-    const stats = root.getStats() as DatabaseStats;
-    const bytes = (stats.lastPageNumber + 1) * stats.root.pageSize;
-    if (statSync(file).size >= bytes) return false;
-    truncateSync(file, bytes);
-    return true;
-  } finally {
-    void root.close();
-  }
+function extendToLastPage(file: string): boolean {
+  const { fileBytes, usedBytes } = readHeader(file);
+  if (fileBytes >= usedBytes) return false;
+  truncateSync(file, usedBytes);
+  return true;
 }
 
 function checkFormat(
@@ -129,7 +122,10 @@ function checkFormat(
     }
     const value = Buffer.alloc(4);
     value.writeUInt32LE(STORAGE_FORMAT);
-    root.transactionSync(() => root.put(FORMAT_KEY, value));
+    // The callback must not return put's promise: lmdb-js would then commit a turn later.
+    root.transactionSync(() => {
+      void root.put(FORMAT_KEY, value);
+    });
     return;
   }
   if (stamp.length !== 4) throw new StoreDamagedError(file, 'its format stamp is unreadable');
@@ -153,6 +149,9 @@ const DAMAGE_CODES: ReadonlySet<unknown> = new Set([
   -30779, // MDB_PROBLEM
 ]);
 
-function isDamage(error: unknown): error is Error {
-  return error instanceof Error && 'code' in error && DAMAGE_CODES.has(error.code);
+/** What to throw for an `error` that came out of reading `file`. */
+export function asDamage(file: string, error: unknown): unknown {
+  return error instanceof Error && 'code' in error && DAMAGE_CODES.has(error.code)
+    ? new StoreDamagedError(file, error.message, { cause: error })
+    : error;
 }

@@ -27,9 +27,9 @@ const MiB = 1024 * 1024;
 export interface LmdbStoreOptions extends StoreEvents {
   /** Address space for the database, its greatest size. Costs nothing until used. Default 1 TiB. */
   readonly mapSizeBytes?: number;
-  /** Size of the overlay at which `shouldCheckpoint` turns true. Default 24 MiB. */
+  /** Size of the overlay at which `shouldCheckpoint` turns true. Default 16 MiB. */
   readonly checkpointBytes?: number;
-  /** Size of all overlays at which `blocked` turns true. Default 64 MiB. */
+  /** Size of all overlays at which `blocked` turns true. Default 48 MiB. */
   readonly maxOverlayBytes?: number;
   /** Age of the oldest unflushed write at which `shouldCheckpoint` turns true. Default 5000. */
   readonly checkpointAgeMs?: number;
@@ -47,8 +47,8 @@ export interface LmdbStoreOptions extends StoreEvents {
 
 const DEFAULTS = {
   mapSizeBytes: 1024 * 1024 * MiB,
-  checkpointBytes: 24 * MiB,
-  maxOverlayBytes: 64 * MiB,
+  checkpointBytes: 16 * MiB,
+  maxOverlayBytes: 48 * MiB,
   checkpointAgeMs: 5000,
   maxSnapshots: 4,
   maxSnapshotAgeMs: 600_000,
@@ -63,7 +63,7 @@ const HIDDEN_RANGES_MAX = 4096;
 /** How long after a refused checkpoint the room is looked at again. */
 const SPACE_RECHECK_MS = 1000;
 /** Keys put in order between two turns of the event loop while a checkpoint is prepared: well under a millisecond. */
-const ORDER_SLICE_KEYS = 16_384;
+const ORDER_SLICE_KEYS = 4096;
 /** Chunks kept for reuse even when the last checkpoint was small. */
 const POOLED_CHUNKS_MIN = 2;
 

@@ -1,10 +1,10 @@
 /** The rows in LMDB as the lowest layer, read on the main thread. Every value is copied out of LMDB's memory. */
 
+import { join } from 'node:path';
 import { KeyRanges } from './key-ranges.ts';
 import type { CursorOptions, LayerCursor, Table } from './layers.ts';
-import type { ReadOptions, StateDatabase } from './lmdb-database.ts';
+import { asDamage, DATABASE_FILE, type ReadOptions, type StateDatabase } from './lmdb-database.ts';
 
-const copyOf = Uint8Array.prototype.slice;
 const NO_OPTIONS: ReadOptions = {};
 
 export class LmdbTable implements Table {
@@ -19,18 +19,31 @@ export class LmdbTable implements Table {
   }
 
   get(key: string): Uint8Array | undefined {
-    const found = this.#database.getBinaryFast(key, this.#options);
+    const found = this.#find(key);
+    if (found === undefined) return undefined;
     // The buffer belongs to lmdb-js, is longer than the value, and is overwritten by the next read.
-    return found === undefined ? undefined : copyOf.call(found, 0, this.#database.lastSize);
+    return new Uint8Array(new Uint8Array(found.buffer, found.byteOffset, this.#database.lastSize));
   }
 
   has(key: string): boolean {
-    return this.#database.getBinaryFast(key, this.#options) !== undefined;
+    return this.#find(key) !== undefined;
   }
 
   cursor(options: CursorOptions): LayerCursor {
     return new PagedCursor(this.#database, this.#options, options);
   }
+
+  #find(key: string): Uint8Array | undefined {
+    try {
+      return this.#database.getBinaryFast(key, this.#options);
+    } catch (error) {
+      throw asDamage(fileOf(this.#database), error);
+    }
+  }
+}
+
+function fileOf(database: StateDatabase): string {
+  return join(database.path, DATABASE_FILE);
 }
 
 const PAGE_ROWS_AT_START = 16;
@@ -44,7 +57,7 @@ const PAGE_VALUE_BYTES_MAX = 256 * 1024;
 class PagedCursor implements LayerCursor {
   readonly deletion = false;
   readonly #database: StateDatabase;
-  readonly #read: ReadOptions;
+  readonly #options: ReadOptions;
   readonly #range: CursorOptions;
   #keys: string[] = [];
   #values: Uint8Array[] = [];
@@ -54,9 +67,9 @@ class PagedCursor implements LayerCursor {
   #next: string | undefined;
   #sought = false;
 
-  constructor(database: StateDatabase, read: ReadOptions, range: CursorOptions) {
+  constructor(database: StateDatabase, options: ReadOptions, range: CursorOptions) {
     this.#database = database;
-    this.#read = read;
+    this.#options = options;
     this.#range = range;
     this.#pageRows = Math.min(range.limit, PAGE_ROWS_AT_START);
   }
@@ -91,7 +104,7 @@ class PagedCursor implements LayerCursor {
   }
 
   #fetch(start: string): void {
-    const { from, to, reverse, keysOnly } = this.#range;
+    const { from, to, reverse } = this.#range;
     const rows = this.#pageRows;
     this.#keys = [];
     this.#values = [];
@@ -99,9 +112,18 @@ class PagedCursor implements LayerCursor {
     this.#next = undefined;
     this.#pageRows = Math.min(rows * 4, PAGE_ROWS_MAX);
     if (reverse ? start <= from : start >= to) return;
+    try {
+      this.#read(start, rows);
+    } catch (error) {
+      throw asDamage(fileOf(this.#database), error);
+    }
+  }
+
+  #read(start: string, rows: number): void {
+    const { from, to, reverse, keysOnly } = this.#range;
     const range = reverse
-      ? { start, exclusiveStart: true, end: from, inclusiveEnd: true, reverse, limit: rows, ...this.#read }
-      : { start, end: to, limit: rows, ...this.#read };
+      ? { start, exclusiveStart: true, end: from, inclusiveEnd: true, reverse, limit: rows, ...this.#options }
+      : { start, end: to, limit: rows, ...this.#options };
     if (keysOnly) {
       for (const key of this.#database.getKeys(range)) this.#keys.push(key);
     } else {

@@ -11,7 +11,7 @@ import { openDatabase } from '../lmdb-database.ts';
 import { type LmdbStoreOptions, openLmdbStore } from '../lmdb-store.ts';
 import type { Store } from '../store.ts';
 
-export const MAP_SIZE_BYTES = 1024 * 1024 * 1024;
+const MAP_SIZE_BYTES = 1024 * 1024 * 1024;
 
 /** A new folder, removed when the test ends. */
 export function temporaryFolder(): string {
@@ -42,6 +42,12 @@ export class InlineWriter implements CheckpointWriter {
   async write(batch: CheckpointBatch): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     new BatchWriter(this.#database.state).write(batch);
+  }
+
+  /** What LMDB holds, past every overlay. */
+  rows(): [string, string | undefined][] {
+    this.#database.state.resetReadTxn();
+    return [...this.#database.state.getRange({ start: '' })].map(({ key, value }) => [key, textOf(value)]);
   }
 
   async close(): Promise<void> {
