@@ -56,6 +56,16 @@ export class PartitionReader {
     this.#store = store;
   }
 
+  /** Key prefix of the rows among which is the one that it keeps; undefined when it keeps none. */
+  get openRows(): string | undefined {
+    return this.#open?.rows;
+  }
+
+  /** Gives back the row that it keeps. */
+  forget(): void {
+    this.#open = undefined;
+  }
+
   /**
    * Adds messages from `offset` on to `into`, as many as fit, but at least one when it is empty and there is one.
    * Stops before `end` (default: the end of the partition).
@@ -66,9 +76,11 @@ export class PartitionReader {
     let next = offset;
     if (next >= end || into.full) return next;
     const open = this.#open;
-    if (open !== undefined && open.rows === partition.rows && next >= open.offset && next < open.end) {
-      next = take(open, next, into, end);
-      if (open.offset < open.end) return next;
+    if (open?.rows === partition.rows) {
+      if (next >= open.offset && next < open.end) {
+        next = take(open, next, into, end);
+        if (open.offset < open.end) return next;
+      }
       this.#open = undefined;
       if (next >= end || into.full) return next;
     }

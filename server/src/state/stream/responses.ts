@@ -1,4 +1,4 @@
-/** The hot answers, encoded by hand: Publish, PublishBatch, Ack and Read. A test holds them against the contract. */
+/** The hot answers, encoded by hand: Publish, PublishBatch, Ack, Read and ReadFrom. A test holds them against the contract. */
 import { fieldTag, varintSize, wireType, writeVarint } from '../wire.ts';
 import type { MessageChunks } from './partition-reader.ts';
 
@@ -11,6 +11,7 @@ const publish = { messageId: bytes(1), partition: varint(2), offset: varint(3) }
 const batch = { positions: bytes(1) } as const;
 const position = { partition: varint(1), offset: varint(2) } as const;
 const ack = { committedOffset: varint(1) } as const;
+const readFrom = { nextCursor: bytes(2) } as const;
 const read = { nextOffset: varint(2), startOffset: varint(3), endOffset: varint(4) } as const;
 
 /** StreamServicePublishResponse; the message id is `topic#partition.offset`. */
@@ -74,6 +75,17 @@ export function readResponse(
   at = writeField(out, at, read.nextOffset, nextOffset);
   at = writeField(out, at, read.startOffset, startOffset);
   writeField(out, at, read.endOffset, endOffset);
+  return out;
+}
+
+/** StreamServiceReadFromResponse. @param nextCursor undefined = there are no more messages now */
+export function readFromResponse(messages: MessageChunks, nextCursor: Uint8Array | undefined): Uint8Array {
+  const stored = messages.joined();
+  if (nextCursor === undefined) return stored;
+  const out = new Uint8Array(stored.length + 1 + varintSize(nextCursor.length) + nextCursor.length);
+  out.set(stored);
+  out[stored.length] = readFrom.nextCursor;
+  out.set(nextCursor, writeVarint(out, stored.length + 1, nextCursor.length));
   return out;
 }
 
