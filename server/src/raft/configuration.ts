@@ -87,12 +87,11 @@ export function members(configuration: Configuration): number[] {
 export function changedConfiguration(current: Configuration, change: ConfigurationChange): Configuration {
   if (change.kind === 'leave-joint') return leaveJoint(current);
   if (isJoint(current)) throw new ConfigurationRefusedError('joint');
+  assert(current.voters.length > 0, 'a change of a configuration that nobody knows');
   const direct = withChanges(current, change.changes);
   if (direct.voters.length === 0) throw new ConfigurationRefusedError('no-voters');
-  if (change.transition === 'automatic') {
-    if (sameConfiguration(current, direct)) throw new ConfigurationRefusedError('no-change');
-    if (votersChanged(current, direct) <= 1) return direct;
-  }
+  if (sameConfiguration(current, direct)) throw new ConfigurationRefusedError('no-change');
+  if (change.transition === 'automatic' && votersChanged(current, direct) <= 1) return direct;
   return enterJoint(current, direct, change.transition !== 'joint-explicit');
 }
 
