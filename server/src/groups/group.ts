@@ -15,6 +15,7 @@ import {
   ProposalDroppedError,
   RaftCore,
   type RaftStatus,
+  ReadRefusedError,
   type Ready,
 } from '../raft/index.ts';
 import type { Proposal, ServiceGroup } from '../services/groups.ts';
@@ -129,7 +130,8 @@ export class Group implements ServiceGroup {
         firstIndex: () => log.groupState(id).firstIndex,
         lastIndex: () => log.groupState(id).lastIndex,
         term: (index) => log.term(id, index),
-        entries: (from, to, maxBytes) => log.entries(id, from, to, maxBytes),
+        // The log gives back what this core wrote: kinds included.
+        entries: (from, to, maxBytes) => log.entries(id, from, to, maxBytes) as readonly Entry[],
         snapshotMeta: () => ({ index: applied, term: this.state.appliedTerm, configuration }),
       },
     });
@@ -148,6 +150,11 @@ export class Group implements ServiceGroup {
   /** Commands waiting for their turn. */
   get waiting(): number {
     return this.#waiting.length;
+  }
+
+  /** Whether a write is still on its way to its answer. */
+  get busy(): boolean {
+    return this.#waiting.length > 0 || this.#proposed.length > 0;
   }
 
   /** A sole voter leads at once; the host then drives the group until it has applied what its log held. */
@@ -318,10 +325,9 @@ export class Group implements ServiceGroup {
       this.#core.readIndex(round);
       this.#confirming.set(round, reads);
     } catch (error) {
-      if (!this.#core.isLeader) for (const { fail } of reads) fail(this.#notLeader());
-      // The first entry of the term is on its way: the reads wait for it.
-      else if (!this.#core.hasReady() && this.#proposed.length === 0) throw error;
-      else this.#reads = reads;
+      // Until the first entry of the term is applied nothing is known to be committed: the reads wait for it.
+      if (error instanceof ReadRefusedError && error.reason === 'no-commit-in-term') this.#reads = reads;
+      else for (const { fail } of reads) fail(refusedProposal(error, () => this.#notLeader()));
     }
   }
 
@@ -365,6 +371,7 @@ export class Group implements ServiceGroup {
       voters.length === 1 &&
       votersOutgoing.length === 0 &&
       this.state.appliedTerm === this.#core.term;
+    if (this.#reads.length > 0) this.#host.schedule(this);
   }
 }
 

@@ -11,6 +11,11 @@ export interface StoredGroup {
   readonly snapshotTerm: number;
 }
 
+/** An entry as it reads back: the log keeps the kind without knowing what kinds there are. */
+export interface StoredEntry extends Omit<Entry, 'kind'> {
+  readonly kind: number;
+}
+
 export interface NodeLog {
   /** False while the disk is full: new proposals are refused, what was taken goes on. */
   readonly writable: boolean;
@@ -21,7 +26,7 @@ export interface NodeLog {
   saveHardState(group: number, state: HardState): void;
   /** Makes everything buffered durable, then calls back; in the order of the calls, never before it returns. */
   flush(callback: (error?: Error) => void): void;
-  entries(group: number, from: number, toExclusive: number, maxBytes: number): readonly Entry[];
+  entries(group: number, from: number, toExclusive: number, maxBytes: number): readonly StoredEntry[];
   term(group: number, index: number): number | undefined;
   /** Entries up to `index` are in flushed state and may be dropped. */
   release(group: number, index: number): void;

@@ -53,6 +53,11 @@ export class Histogram {
     this.#sum += value;
   }
 
+  /** Observations so far. */
+  get count(): number {
+    return this.#counts.reduce((sum, count) => sum + count, 0);
+  }
+
   snapshot(): HistogramSnapshot {
     return { counts: this.#counts.slice(), sum: this.#sum };
   }

@@ -1,6 +1,7 @@
 /** Method table entries from plain functions: decodes the request and turns a thrown `GomsgError` into the answer. */
 import {
   type DescMessage,
+  type DescMethod,
   type DescMethodServerStreaming,
   type DescMethodUnary,
   fromBinary,
@@ -23,7 +24,7 @@ export interface UnaryCall {
 }
 
 /** Number of an rpc, from its `(gomsg.sdk.v1.method)` option. */
-export function methodNumber(desc: DescMethodUnary | DescMethodServerStreaming): number {
+export function methodNumber(desc: DescMethod): number {
   const { number } = getOption(desc, methodOption);
   if (number === 0) throw new Error(`${desc.parent.typeName}/${desc.name} has no method number`);
   return number;

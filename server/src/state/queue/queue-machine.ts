@@ -118,6 +118,14 @@ export class QueueMachine implements Machine {
     this.#parts.background.load();
   }
 
+  /** Queues of the group, and the messages in them, whatever their state. Walks all queues. */
+  totals(): { readonly queues: number; readonly messages: number } {
+    const queues = this.#parts.queues.all();
+    let messages = 0;
+    for (const { tables } of queues) for (const table of tables) messages += table.messages;
+    return { queues: queues.length, messages };
+  }
+
   /** Messages that can be taken now; undefined when there is no such queue. */
   readyMessages(name: string): number | undefined {
     return this.#parts.queues.get(name)?.ready.messages;

@@ -1,0 +1,93 @@
+/** Serving as a program: settings in, signals out, exit codes that mean something. */
+import { configWarnings } from './config/cross-check.ts';
+import { changedSettings } from './config/document.ts';
+import { loadConfig } from './config/load.ts';
+import { ConfigError } from './config/problems.ts';
+import type { Config } from './config/schema.ts';
+import { type RunningNode, startNode } from './node.ts';
+import { createLogger, type Logger } from './observe/logger.ts';
+import { NodeMetrics } from './observe/node-metrics.ts';
+import { VERSION } from './version.ts';
+
+/** 0 after a clean stop, 2 for wrong settings, 4 when the node cannot start or must not go on. */
+export type ExitCode = 0 | 2 | 4;
+
+/** Runs a node until it is told to stop. `argv`: the flags, without program and subcommand. */
+export async function serve(argv: readonly string[]): Promise<ExitCode> {
+  let config: Config;
+  try {
+    config = loadConfig({ args: argv, env: process.env });
+    refuseCluster(config);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 2;
+  }
+  const logger = createLogger({ level: config.logLevel, format: config.logFormat });
+  for (const warning of configWarnings(config)) logger.warn(warning);
+  const metrics = new NodeMetrics();
+  metrics.exposition.addProcessMetrics();
+
+  const stop = stopSignal();
+  let node: RunningNode;
+  try {
+    node = await startNode({ config, logger, metrics, onFatal: (error) => die(logger, error) });
+  } catch (error) {
+    logger.fatal(explained(error), 'the node cannot start');
+    return 4;
+  }
+  logger.info(
+    { node: node.identity.nodeId, version: VERSION, settings: changedSettings(config), pid: process.pid },
+    `gomsg serves on ${node.host}:${node.port}`,
+  );
+  const signal = await stop;
+  logger.info(`${signal}: finishing what was taken, then stopping`);
+  try {
+    await node.stop();
+  } catch (error) {
+    logger.fatal(explained(error), 'the node did not stop cleanly; what was acknowledged is in the log');
+    return 4;
+  }
+  logger.info('stopped');
+  return 0;
+}
+
+/** This version runs nodes that are alone; saying so beats a cluster that is none. */
+function refuseCluster(config: Config): void {
+  const asked = [
+    ...(config.cluster ? ['--cluster'] : []),
+    ...(config.bootstrap ? ['--bootstrap'] : []),
+    ...(config.join.length > 0 ? ['--join'] : []),
+  ];
+  if (asked.length === 0) return;
+  throw new ConfigError(
+    asked.map((flag) => ({
+      origin: flag,
+      reason: `gomsg ${VERSION} runs single nodes; clusters come with a later version. Start without ${flag}`,
+    })),
+  );
+}
+
+/** The first SIGTERM or SIGINT. Further ones are ignored: npm and terminals send the same one twice. */
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    process.on('SIGTERM', resolve);
+    process.on('SIGINT', resolve);
+  });
+}
+
+/** After a failed write or sync nothing in memory may be answered from: end at once, restart from the disk. */
+function die(logger: Logger, error: Error): never {
+  logger.fatal(explained(error), 'the node ends: it can no longer trust its log or its store');
+  process.exit(4);
+}
+
+function explained(error: unknown): { reason: string } | { err: unknown } {
+  // Refusals that are made for people explain themselves; anything else needs its stack.
+  return error instanceof Error &&
+    error.name !== 'Error' &&
+    error.name !== 'TypeError' &&
+    error.name !== 'RangeError'
+    ? { reason: error.message }
+    : { err: error };
+}
