@@ -1,0 +1,130 @@
+/** Brings the messages of one group's queues to those who wait for them. */
+import { Consistency, ErrorReason } from '../../gen/gomsg/v1/common_pb.js';
+import type { Failure } from '../../state/failure.ts';
+import type { QueueListener } from '../../state/queue/listener.ts';
+import { GomsgError } from '../errors.ts';
+import type { ServiceGroup } from '../groups.ts';
+import { Line } from './line.ts';
+import type { Taker } from './taker.ts';
+
+/** Most waiting pops and consumers of one group's queues. */
+export const TAKERS_MAX = 50_000;
+/** What a caller beyond that is told to wait. */
+const OVERLOADED_RETRY_MS = 1000;
+/** How often a node with takers makes sure that it still leads: one that does not hears of no message. */
+export const LEADERSHIP_CHECK_MS = 5000;
+
+export class Dispatcher implements QueueListener {
+  readonly #group: ServiceGroup;
+  readonly #lines = new Map<string, Line>();
+  #takers = 0;
+  #leadershipCheck: NodeJS.Timeout | undefined;
+  /** Lines to look at, once what runs now (which may be apply) is through. */
+  readonly #woken = new Set<Line>();
+
+  constructor(group: ServiceGroup) {
+    this.#group = group;
+  }
+
+  /** Consumers and waiting pops of the queue. */
+  takers(queue: string): number {
+    return this.#lines.get(queue)?.takers ?? 0;
+  }
+
+  /** Somebody is in line for the queue: a newcomer goes behind. */
+  hasLine(queue: string): boolean {
+    return this.#lines.get(queue)?.empty === false;
+  }
+
+  /**
+   * The line of a queue for one more taker, who must `part` from it in the end.
+   * @throws GomsgError OVERLOADED
+   */
+  join(queue: string): Line {
+    if (this.#takers >= TAKERS_MAX) {
+      throw new GomsgError({
+        reason: ErrorReason.OVERLOADED,
+        subject: queue,
+        message: `${TAKERS_MAX} consumers and waiting pops are as many as a group of queues takes`,
+        retryAfter_ms: OVERLOADED_RETRY_MS,
+      });
+    }
+    let line = this.#lines.get(queue);
+    if (!line) {
+      line = new Line(queue, this.#group, (woken) => this.#wake(woken));
+      this.#lines.set(queue, line);
+    }
+    this.#takers++;
+    this.#leadershipCheck ??= setInterval(() => this.#checkLeadership(), LEADERSHIP_CHECK_MS).unref();
+    return line;
+  }
+
+  /**
+   * Begins to wait. A queue that does not exist is made, by a pop.
+   * @param started the queue exists and the taker gets what becomes ready from now on
+   */
+  start(line: Line, taker: Taker, started: () => void, fail: (failure: Failure) => void): void {
+    if (taker.gone) return;
+    line.join(taker);
+    this.#group.read(
+      Consistency.LINEARIZABLE,
+      (state) => {
+        state.queue.listener = this;
+        if (taker.gone) return;
+        if (state.queue.readyMessages(line.queue) === undefined) line.pop(taker, 1);
+        else line.enter(taker);
+        started();
+      },
+      fail,
+    );
+  }
+
+  /** A taker is gone. */
+  part(line: Line, taker: Taker): void {
+    line.part(taker);
+    this.#takers--;
+    if (this.#takers === 0) {
+      clearInterval(this.#leadershipCheck);
+      this.#leadershipCheck = undefined;
+    }
+    this.#wake(line);
+  }
+
+  ready(queue: string): void {
+    const line = this.#lines.get(queue);
+    if (line) this.#wake(line);
+  }
+
+  ended(queue: string, sequence: number, delivery: number): void {
+    this.#lines.get(queue)?.ended(sequence, delivery);
+  }
+
+  allEnded(queue: string): void {
+    this.#lines.get(queue)?.allEnded();
+  }
+
+  /** Takers of a node that leads no longer are told so, and go to the one that does. */
+  #checkLeadership(): void {
+    this.#group.read(
+      Consistency.LINEARIZABLE,
+      () => {},
+      (failure) => {
+        for (const line of this.#lines.values()) line.failAll(failure);
+      },
+    );
+  }
+
+  #wake(line: Line): void {
+    if (this.#woken.size === 0) queueMicrotask(() => this.#matchWoken());
+    this.#woken.add(line);
+  }
+
+  #matchWoken(): void {
+    const lines = [...this.#woken];
+    this.#woken.clear();
+    for (const line of lines) {
+      if (!line.idle) line.match();
+      else if (this.#lines.get(line.queue) === line) this.#lines.delete(line.queue);
+    }
+  }
+}
