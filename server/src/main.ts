@@ -58,6 +58,7 @@ function refuseCluster(config: Config): void {
     ...(config.cluster ? ['--cluster'] : []),
     ...(config.bootstrap ? ['--bootstrap'] : []),
     ...(config.join.length > 0 ? ['--join'] : []),
+    ...(config.clusterSecret !== undefined ? ['--cluster-secret'] : []),
   ];
   if (asked.length === 0) return;
   throw new ConfigError(

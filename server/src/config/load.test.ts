@@ -168,7 +168,7 @@ describe('problems', () => {
       'gomsg.yaml:3:1 limts: no such section; did you mean limits?',
       'gomsg.yaml:6:3 limits.max_value_bytes: no such setting; did you mean limits.max-value-bytes?',
       'gomsg.yaml:8:1 port: no such section; did you mean server.port?',
-      'gomsg.yaml:7:22 limits.max-message-bytes=4M: expected a size from 1KiB to 256MiB, in bytes or with a unit, such as 64MiB or 64MB',
+      'gomsg.yaml:7:22 limits.max-message-bytes=4M: expected a size from 1KiB to 15MiB, in bytes or with a unit, such as 64MiB or 64MB',
       'gomsg.yaml:10:10 log.level=warning: expected one of fatal, error, warn, info, debug, trace, silent; did you mean warn?',
       'variable GOMSG_HOST=a b: expected a host name or IP address',
     ]);

@@ -15,6 +15,9 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
+/** A row of the store holds 16 MiB; a record and its history carry a little beside the value. */
+const VALUE_BYTES_MAX = 15 * MIB;
+
 const NO_PROCESS_NEEDS_MORE = 1_000_000;
 
 const file = text({ placeholder: 'FILE', expected: 'the path of a file', pattern: /^[^\0]+$/ });
@@ -138,12 +141,6 @@ export const SETTINGS = {
     description:
       'What fails together (a machine, a rack, a zone): replicas of one group avoid sharing a label. Unset: none.',
   }),
-  replication: setting({
-    section: 'cluster',
-    kind: integer({ min: 1, max: 7 }),
-    default: 3,
-    description: 'Copies of every write. 3 survive the loss of one node, 5 of two.',
-  }),
   groups: setting({
     section: 'cluster',
     kind: integer({ min: 1, max: 1024 }),
@@ -151,6 +148,7 @@ export const SETTINGS = {
     description:
       'Raft groups for data that bootstrap creates. More of them spread leaders over more nodes and cores.',
   }),
+
   clusterSecret: setting({
     section: 'cluster',
     kind: text({
@@ -241,13 +239,13 @@ export const SETTINGS = {
   }),
   maxValueBytes: setting({
     section: 'limits',
-    kind: size({ min: KIB, max: 256 * MIB }),
+    kind: size({ min: KIB, max: VALUE_BYTES_MAX }),
     default: 4 * MIB,
     description: 'Largest value of a key.',
   }),
   maxMessageBytes: setting({
     section: 'limits',
-    kind: size({ min: KIB, max: 256 * MIB }),
+    kind: size({ min: KIB, max: VALUE_BYTES_MAX }),
     default: 4 * MIB,
     description: 'Largest message of a queue or stream, headers included.',
   }),
@@ -281,41 +279,11 @@ export const SETTINGS = {
     default: 256 * MIB,
     description: 'The same over all connections of the node.',
   }),
-  maxSessions: setting({
-    section: 'limits',
-    kind: integer({ min: 1, max: 10_000_000 }),
-    default: 100_000,
-    description:
-      'Client sessions remembered for recognising retries; past it the one unused longest is forgotten.',
-  }),
   sessionIdleTimeoutMs: setting({
     section: 'limits',
     kind: duration({ minMs: MINUTE, maxMs: 30 * DAY }),
     default: HOUR,
     description: 'A session unused this long is forgotten: a retry sent later than that may apply twice.',
-  }),
-
-  kvWatchHistoryBytes: setting({
-    section: 'kv',
-    kind: size({ min: MIB, max: 16 * GIB }),
-    default: 64 * MIB,
-    description:
-      'Past changes kept for watches that start from a revision; older revisions answer COMPACTED.',
-  }),
-
-  queueLeaseMs: setting({
-    section: 'queue',
-    kind: duration({ minMs: SECOND, maxMs: 12 * HOUR }),
-    default: 30 * SECOND,
-    description:
-      'How long a popped message stays hidden for its consumer to ack, nack or extend; then it is delivered again.',
-  }),
-  queueMaxDeliveries: setting({
-    section: 'queue',
-    kind: integer({ min: 0, max: NO_PROCESS_NEEDS_MORE }),
-    default: 16,
-    description:
-      'Deliveries of a message before it becomes a dead letter, so that one poisoned message cannot occupy consumers for ever. 0: no limit.',
   }),
 
   streamPartitions: setting({
