@@ -100,7 +100,8 @@ export class PublishScan {
     let same = known.length === length;
     for (let i = 0; same && i < length; i++) same = known[i] === this.source[this.topicFrom + i];
     if (!same) {
-      this.#topicBytes = this.source.slice(this.topicFrom, this.topicTo);
+      // Not slice(): of a Buffer it is a view, which changes with the memory of the request.
+      this.#topicBytes = new Uint8Array(this.source.subarray(this.topicFrom, this.topicTo));
       this.#topic = Buffer.from(this.#topicBytes.buffer, 0, length).toString('utf8');
     }
     return this.#topic;
@@ -247,8 +248,10 @@ export class PublishScan {
   }
 
   #skip(type: number): void {
-    if (type === VARINT) this.#varint();
-    else if (type === BYTES) this.#at += this.#length(type);
+    if (type === BYTES) {
+      const length = this.#length(type);
+      this.#at += length;
+    } else if (type === VARINT) this.#varint();
     else if (type === FIXED64) this.#at += 8;
     else if (type === FIXED32) this.#at += 4;
     else throw new MalformedRequestError(`wire type ${type} is unknown`);

@@ -111,7 +111,7 @@ function writeDecimal(target: Uint8Array, at: number, value: number): number {
   let rest = value;
   for (let i = end - 1; i >= at; i--) {
     const shorter = Math.floor(rest / 10);
-    target[i] = 0x30 + rest - shorter * 10;
+    target[i] = 0x30 + (rest - shorter * 10);
     rest = shorter;
   }
   return end;
