@@ -1,5 +1,11 @@
 /** Turns what gRPC throws into `GomsgError`s, and bounds calls by a time. */
-import { type CallOptions, ClientError, type ClientMiddlewareCall, Metadata } from 'nice-grpc';
+import {
+  type CallOptions,
+  ClientError,
+  type ClientMiddlewareCall,
+  Metadata,
+  type MethodDescriptor,
+} from 'nice-grpc';
 import { detailFromStatusTrailer, ErrorReason, errorFromDetail, GomsgError, GrpcCode } from './errors.ts';
 
 export interface TimeoutOption {
@@ -34,8 +40,9 @@ export async function* callErrors<Request, Response>(
   try {
     return yield* call.next(call.request, next);
   } catch (error) {
-    if (timeout?.expired) throw timeoutError(timeout.timeout_ms, call.method.path, error);
-    if (rest.signal?.aborted) throw canceledError(call.method.path, error);
+    if (timeout?.expired)
+      throw timeoutError(timeout.timeout_ms, call.method.path, isWrite(call.method), error);
+    if (rest.signal?.aborted) throw canceledError(call.method.path, isWrite(call.method), error);
     if (error instanceof ClientError) throw statusError(error, trailers);
     throw error;
   } finally {
@@ -44,21 +51,32 @@ export async function* callErrors<Request, Response>(
 }
 
 /** What a call that took too long throws. */
-export function timeoutError(timeout_ms: number, what: string, cause?: unknown): GomsgError {
+export function timeoutError(
+  timeout_ms: number,
+  what: string,
+  mayBeApplied: boolean,
+  cause?: unknown,
+): GomsgError {
+  const outcome = mayBeApplied ? '; the write may still be applied' : '';
   return new GomsgError({
     reason: ErrorReason.DEADLINE_EXCEEDED,
-    message: `${what}: no answer within ${timeout_ms} ms; a write may still be applied`,
+    message: `${what}: no answer within ${timeout_ms} ms${outcome}`,
     cause,
   });
 }
 
 /** What a call throws that its caller gave up. */
-export function canceledError(what: string, cause?: unknown): GomsgError {
+export function canceledError(what: string, mayBeApplied: boolean, cause?: unknown): GomsgError {
+  const outcome = mayBeApplied ? '; the write may still be applied' : '';
   return new GomsgError({
     reason: ErrorReason.CANCELED,
-    message: `${what}: canceled by the caller; a write may still be applied`,
+    message: `${what}: canceled by the caller${outcome}`,
     cause,
   });
+}
+
+function isWrite({ options }: MethodDescriptor): boolean {
+  return options.idempotencyLevel !== 'NO_SIDE_EFFECTS';
 }
 
 function statusError(error: ClientError, trailers: Metadata | undefined): GomsgError {
