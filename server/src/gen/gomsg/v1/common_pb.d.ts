@@ -69,7 +69,8 @@ export declare type ErrorDetail = Message<"gomsg.v1.ErrorDetail"> & {
   oldestAvailable: bigint;
 
   /**
-   * Newest revision, or the offset that the next message gets, with COMPACTED and OFFSET_OUT_OF_RANGE.
+   * Newest revision, or the offset that the next message gets, with COMPACTED, OFFSET_OUT_OF_RANGE, and CONDITION_FAILED
+   * on an expected offset.
    *
    * @generated from field: uint64 newest_available = 8;
    */

@@ -90,7 +90,8 @@ export declare type ReleaseDeliveries = Message<"gomsg.internal.v1.ReleaseDelive
 export declare const ReleaseDeliveriesSchema: GenMessage<ReleaseDeliveries>;
 
 /**
- * 1301. A subscription joins a consumer or group of a topic.
+ * 1301. A subscription joins a consumer or group of a topic. Answers with its gomsg.v1.StreamAssignment; a member that
+ * joins again changes nothing.
  *
  * @generated from message gomsg.internal.v1.JoinConsumer
  */
@@ -145,7 +146,8 @@ export declare type JoinConsumer = Message<"gomsg.internal.v1.JoinConsumer"> & {
 export declare const JoinConsumerSchema: GenMessage<JoinConsumer>;
 
 /**
- * 1302. A subscription left its consumer or group; its partitions are shared out anew.
+ * 1302. A subscription left its consumer or group; its partitions are shared out anew. Answers with nothing, also when
+ * there is no such member.
  *
  * @generated from message gomsg.internal.v1.LeaveConsumer
  */
