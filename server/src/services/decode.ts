@@ -34,10 +34,13 @@ export function methodNumber(desc: DescMethod): number {
  * A unary method. `handle` answers through `call.reply`, at once or later, exactly once; until it has, it may throw a
  * `GomsgError` instead. A request that cannot be decoded fails with INVALID_REQUEST and never reaches it. Anything else
  * that is thrown is a bug, and goes on to the transport, which reports it.
+ *
+ * `readPlain` may read simple forms of the request faster than the general decoder; undefined = not one of those.
  */
 export function unary<I extends DescMessage, O extends DescMessage>(
   desc: DescMethodUnary<I, O>,
   handle: (request: MessageShape<I>, call: UnaryCall) => void,
+  readPlain: (payload: Uint8Array) => MessageShape<I> | undefined = () => undefined,
 ): UnaryMethod {
   const number = methodNumber(desc);
   return {
@@ -47,7 +50,7 @@ export function unary<I extends DescMessage, O extends DescMessage>(
     handle(payload, context, reply) {
       let request: MessageShape<I>;
       try {
-        request = fromBinary(desc.input, payload);
+        request = readPlain(payload) ?? fromBinary(desc.input, payload);
       } catch (error) {
         reply.fail(malformed(desc.input, error));
         return;

@@ -12,33 +12,42 @@ import type { Proposal } from '../groups.ts';
 import type { Method } from '../method.ts';
 import { checkKey, checkTtl, checkValue } from './check.ts';
 import type { KvDeps } from './deps.ts';
+import { readPlainGet, readPlainSet } from './plain-requests.ts';
 
 const rpc = kv.KVService.method;
 
 export function singleKeyMethods({ router, limits }: KvDeps): Method[] {
   return [
-    unary(rpc.set, (request, call) => {
-      checkKey(request.key, limits);
-      checkValue(request.value, request.key, limits);
-      checkTtl(request.ttl);
-      if (request.keepTtl && request.ttl !== undefined) {
-        throw invalidRequest('keep_ttl', 'keep_ttl and ttl exclude each other');
-      }
-      router.groupOf(request.key).submit(proposalOf(request, call));
-    }),
+    unary(
+      rpc.set,
+      (request, call) => {
+        checkKey(request.key, limits);
+        checkValue(request.value, request.key, limits);
+        checkTtl(request.ttl);
+        if (request.keepTtl && request.ttl !== undefined) {
+          throw invalidRequest('keep_ttl', 'keep_ttl and ttl exclude each other');
+        }
+        router.groupOf(request.key).submit(proposalOf(request, call));
+      },
+      readPlainSet,
+    ),
 
-    unary(rpc.get, ({ key, consistency }, { reply }) => {
-      checkKey(key, limits);
-      router.groupOf(key).read(
-        consistency,
-        (state, now_ms) => {
-          const record = state.kv.get(utf8Key(key), now_ms);
-          if (record === undefined) reply.fail(keyNotFound(key));
-          else reply.ok(encodeGetResponse(record));
-        },
-        (failure) => reply.fail(failure),
-      );
-    }),
+    unary(
+      rpc.get,
+      ({ key, consistency }, { reply }) => {
+        checkKey(key, limits);
+        router.groupOf(key).read(
+          consistency,
+          (state, now_ms) => {
+            const record = state.kv.get(utf8Key(key), now_ms);
+            if (record === undefined) reply.fail(keyNotFound(key));
+            else reply.ok(encodeGetResponse(record));
+          },
+          (failure) => reply.fail(failure),
+        );
+      },
+      readPlainGet,
+    ),
 
     unary(rpc.exists, ({ key, consistency }, { reply }) => {
       checkKey(key, limits);

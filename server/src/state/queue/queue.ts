@@ -1,5 +1,5 @@
 /** One queue in memory: its settings, exact figures, earliest due times and the window over its ready messages. */
-import type { Scheduled } from './due-heap.ts';
+import type { Scheduled } from '../due-heap.ts';
 import { HeadWindow, type WindowBudget } from './head-window.ts';
 import { type Kind, kind, type Layout } from './layout.ts';
 import { type MessageState, readMessageState } from './message-state.ts';

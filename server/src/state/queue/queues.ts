@@ -1,9 +1,9 @@
 /** All queues of a group: found by name, kept by due time, saved when they changed. */
 import { ErrorReason } from '../../gen/gomsg/v1/common_pb.js';
+import { DueHeap } from '../due-heap.ts';
 import type { Failure } from '../failure.ts';
 import type { StateStore } from '../machine.ts';
 import { ByteReader, ByteWriter } from '../wire.ts';
-import { DueHeap } from './due-heap.ts';
 import type { WindowBudget } from './head-window.ts';
 import { endOf, type Layout } from './layout.ts';
 import { Queue } from './queue.ts';

@@ -1,7 +1,8 @@
 /** All topics of a group, in memory, and what of them has to be written down at the next save. */
+
+import { DueHeap } from '../due-heap.ts';
 import { prefixEnd, readUtf8Key } from '../keys.ts';
 import type { StateStore } from '../machine.ts';
-import { DueHeap } from '../queue/due-heap.ts';
 import { ByteReader, ByteWriter } from '../wire.ts';
 import { Consumer } from './consumer.ts';
 import type { StreamLayout } from './layout.ts';

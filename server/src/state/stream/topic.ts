@@ -1,6 +1,6 @@
 /** Topics and their partitions as they are kept in memory; `topic-table.ts` writes them down. */
 import { crc16 } from '../crc16.ts';
-import type { Scheduled } from '../queue/due-heap.ts';
+import type { Scheduled } from '../due-heap.ts';
 import type { Consumer, ConsumerView } from './consumer.ts';
 import type { StreamLayout } from './layout.ts';
 import type { PendingRow } from './pending-row.ts';

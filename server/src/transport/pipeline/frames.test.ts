@@ -6,7 +6,29 @@ import {
   PipelineServiceExecuteRequestSchema,
   PipelineServiceExecuteResponseSchema,
 } from '../../gen/gomsg/v1/pipeline_pb.js';
-import { ResultFrame, readFrame } from './frames.ts';
+import { type FrameHeader, ResultFrame, readFrame as readCalls } from './frames.ts';
+
+interface ReadCall {
+  header: FrameHeader;
+  callId: number;
+  method: number;
+  payload: Uint8Array;
+  sequence: number;
+  timeout_ms: number;
+  retry: boolean;
+}
+
+function readFrame(bytes: Uint8Array): ReadCall[] {
+  return readCalls(bytes, (header, callId, method, payload, sequence, timeout_ms, retry) => ({
+    header,
+    callId,
+    method,
+    payload,
+    sequence,
+    timeout_ms,
+    retry,
+  }));
+}
 
 const call = fc.record({
   callId: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
@@ -36,9 +58,8 @@ describe('request frames', () => {
               }),
             ),
           );
-          expect(frame.sessionId).toBe(sessionId);
-          expect(frame.answeredBelow).toBe(answeredBelow);
-          expect(frame.calls.map((one) => ({ ...one, payload: [...one.payload] }))).toEqual(
+          for (const { header } of frame) expect(header).toEqual({ sessionId, answeredBelow });
+          expect(frame.map(({ header, ...one }) => ({ ...one, payload: [...one.payload] }))).toEqual(
             calls.map(({ timeoutMs, ...one }) => ({
               ...one,
               sequence: Number(one.sequence),
@@ -64,8 +85,8 @@ describe('request frames', () => {
       [0xa5, 0x06, 1, 2, 3, 4],
     ].flat();
     const frame = readFrame(Buffer.concat([Buffer.from(unknown), known, Buffer.from(unknown)]));
-    expect(frame.calls).toHaveLength(1);
-    expect(frame.calls[0]).toMatchObject({ callId: 5, method: 101 });
+    expect(frame).toHaveLength(1);
+    expect(frame[0]).toMatchObject({ callId: 5, method: 101 });
   });
 
   it('that are malformed are refused, whatever is wrong with them', () => {

@@ -32,40 +32,41 @@ const NO_BYTES = new Uint8Array(0);
 /** Room that the writer of a quiet connection keeps. */
 const KEPT_BYTES = 16 * 1024;
 
-/** One call of a frame. The payload is a view into the frame. */
-export interface FramedCall {
-  callId: number;
-  method: number;
-  payload: Uint8Array;
-  sequence: number;
-  timeout_ms: number;
-  retry: boolean;
-}
-
 /** What a frame says of all its calls. */
-export interface Frame {
+export interface FrameHeader {
   sessionId: bigint;
   answeredBelow: number;
-  readonly calls: FramedCall[];
 }
 
-/** Reads a frame. @throws RangeError when it is malformed */
-export function readFrame(bytes: Uint8Array): Frame {
+/** Makes what the owner keeps of a call. The payload is a view into the frame; the header is complete only afterwards. */
+export type MakeCall<C> = (
+  header: FrameHeader,
+  callId: number,
+  method: number,
+  payload: Uint8Array,
+  sequence: number,
+  timeout_ms: number,
+  retry: boolean,
+) => C;
+
+/** Reads the calls of a frame. @throws RangeError when it is malformed */
+export function readFrame<C>(bytes: Uint8Array, make: MakeCall<C>): C[] {
   const reader = new ByteReader(bytes);
-  const frame: Frame = { sessionId: 0n, answeredBelow: 0, calls: [] };
+  const header: FrameHeader = { sessionId: 0n, answeredBelow: 0 };
+  const calls: C[] = [];
   while (!reader.done) {
     const tag = reader.varint();
     switch (tag) {
       case SESSION_ID: {
         const id = reader.bytes(8);
-        frame.sessionId = new DataView(id.buffer, id.byteOffset, 8).getBigUint64(0, true);
+        header.sessionId = new DataView(id.buffer, id.byteOffset, 8).getBigUint64(0, true);
         break;
       }
       case ANSWERED_BELOW:
-        frame.answeredBelow = reader.varint();
+        header.answeredBelow = reader.varint();
         break;
       case CALL:
-        frame.calls.push(readCall(reader, reader.varint()));
+        calls.push(readCall(reader, reader.varint(), header, make));
         break;
       case TOPOLOGY_EPOCH:
         reader.varint();
@@ -74,46 +75,44 @@ export function readFrame(bytes: Uint8Array): Frame {
         skip(reader, tag);
     }
   }
-  return frame;
+  return calls;
 }
 
-function readCall(reader: ByteReader, length: number): FramedCall {
+function readCall<C>(reader: ByteReader, length: number, header: FrameHeader, make: MakeCall<C>): C {
   const end = reader.at + length;
-  const call: FramedCall = {
-    callId: 0,
-    method: 0,
-    payload: NO_BYTES,
-    sequence: 0,
-    timeout_ms: 0,
-    retry: false,
-  };
+  let callId = 0;
+  let method = 0;
+  let payload: Uint8Array = NO_BYTES;
+  let sequence = 0;
+  let timeout_ms = 0;
+  let retry = false;
   while (reader.at < end) {
     const tag = reader.varint();
     switch (tag) {
       case CALL_ID:
-        call.callId = reader.varint();
+        callId = reader.varint();
         break;
       case CALL_METHOD:
-        call.method = reader.varint();
+        method = reader.varint();
         break;
       case CALL_PAYLOAD:
-        call.payload = reader.bytes(reader.varint());
+        payload = reader.bytes(reader.varint());
         break;
       case CALL_SEQUENCE:
-        call.sequence = reader.varint();
+        sequence = reader.varint();
         break;
       case CALL_TIMEOUT:
-        call.timeout_ms = reader.varint();
+        timeout_ms = reader.varint();
         break;
       case CALL_RETRY:
-        call.retry = reader.varint() !== 0;
+        retry = reader.varint() !== 0;
         break;
       default:
         skip(reader, tag);
     }
   }
   if (reader.at !== end) throw new RangeError('a call reaches behind its length');
-  return call;
+  return make(header, callId, method, payload, sequence, timeout_ms, retry);
 }
 
 /** A field of a newer client: passed over. */

@@ -17,7 +17,7 @@ import { type ReportBug, toFailure } from '../failures.ts';
 import { grpcCode } from '../grpc-status.ts';
 import type { InFlight } from '../interceptors/in-flight.ts';
 import { methodPath } from '../unknown-method.ts';
-import { type FramedCall, ResultFrame, readFrame } from './frames.ts';
+import { ResultFrame, readFrame } from './frames.ts';
 import { PipelinedCall } from './pipelined-call.ts';
 
 /** Results are sent in frames of about this size at most. */
@@ -127,9 +127,23 @@ export class Pipeline {
 
   #take(message: Uint8Array): void {
     const began_ms = performance.now();
-    let frame: ReturnType<typeof readFrame>;
+    let calls: PipelinedCall[];
     try {
-      frame = readFrame(message);
+      calls = readFrame(message, (frame, callId, method, payload, sequence, timeout_ms, retry) => {
+        const target = this.#targets.get(method);
+        return new PipelinedCall(
+          this,
+          target,
+          began_ms,
+          frame,
+          callId,
+          method,
+          payload,
+          sequence,
+          timeout_ms,
+          retry,
+        );
+      });
     } catch (error) {
       this.#stream.end({
         reason: ErrorReason.INVALID_REQUEST,
@@ -137,20 +151,19 @@ export class Pipeline {
       });
       return;
     }
-    this.#options.batchCalls.observe(frame.calls.length);
-    for (const framed of frame.calls) this.#accept(framed, frame.sessionId, frame.answeredBelow, began_ms);
+    this.#options.batchCalls.observe(calls.length);
+    for (let i = 0; i < calls.length; i++) this.#accept(calls[i]!);
   }
 
-  #accept(framed: FramedCall, sessionId: bigint, answeredBelow: number, began_ms: number): void {
-    const target = this.#targets.get(framed.method);
-    const call = new PipelinedCall(this, framed, sessionId, answeredBelow, target, began_ms);
+  #accept(call: PipelinedCall): void {
+    const { target } = call;
     this.#open++;
     target?.meter.started.add();
     const refusal = this.#options.inFlight.take(this.peer, call.heldBytes);
     if (refusal !== undefined) {
       call.heldBytes = 0;
       call.fail(refusal);
-    } else if (framed.sequence > 0 && sessionId === 0n) {
+    } else if (call.sequence > 0 && call.sessionId === 0n) {
       call.fail({
         reason: ErrorReason.INVALID_REQUEST,
         message: 'a call has a sequence, and its frame no session',

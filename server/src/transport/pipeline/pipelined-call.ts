@@ -2,7 +2,7 @@ import type { MethodMeter } from '../../observe/rpc-metrics.ts';
 import type { CallContext, Protocol, Reply, SessionCall } from '../../services/method.ts';
 import type { Failure } from '../../state/failure.ts';
 import { CALL_OVERHEAD_BYTES } from '../interceptors/in-flight.ts';
-import type { FramedCall } from './frames.ts';
+import type { FrameHeader } from './frames.ts';
 import type { Pipeline, Target } from './pipeline.ts';
 
 /**
@@ -13,9 +13,7 @@ export class PipelinedCall implements CallContext, Reply, SessionCall {
   readonly callId: number;
   readonly method: number;
   readonly payload: Uint8Array;
-  readonly sessionId: bigint;
   readonly sequence: number;
-  readonly answeredBelow: number;
   readonly retry: boolean;
   readonly deadline_ms: number | undefined;
   readonly target: Target | undefined;
@@ -24,27 +22,39 @@ export class PipelinedCall implements CallContext, Reply, SessionCall {
   /** What it holds of the in-flight limits. */
   heldBytes: number;
   readonly #pipeline: Pipeline;
+  readonly #frame: FrameHeader;
 
   constructor(
     pipeline: Pipeline,
-    framed: FramedCall,
-    sessionId: bigint,
-    answeredBelow: number,
     target: Target | undefined,
     began_ms: number,
+    frame: FrameHeader,
+    callId: number,
+    method: number,
+    payload: Uint8Array,
+    sequence: number,
+    timeout_ms: number,
+    retry: boolean,
   ) {
     this.#pipeline = pipeline;
-    this.callId = framed.callId;
-    this.method = framed.method;
-    this.payload = framed.payload;
-    this.sessionId = sessionId;
-    this.sequence = framed.sequence;
-    this.answeredBelow = answeredBelow;
-    this.retry = framed.retry;
-    this.deadline_ms = framed.timeout_ms === 0 ? undefined : Date.now() + framed.timeout_ms;
+    this.#frame = frame;
+    this.callId = callId;
+    this.method = method;
+    this.payload = payload;
+    this.sequence = sequence;
+    this.retry = retry;
+    this.deadline_ms = timeout_ms === 0 ? undefined : Date.now() + timeout_ms;
     this.target = target;
     this.began_ms = began_ms;
-    this.heldBytes = framed.payload.length + CALL_OVERHEAD_BYTES;
+    this.heldBytes = payload.length + CALL_OVERHEAD_BYTES;
+  }
+
+  get sessionId(): bigint {
+    return this.#frame.sessionId;
+  }
+
+  get answeredBelow(): number {
+    return this.#frame.answeredBelow;
   }
 
   get protocol(): Protocol {
