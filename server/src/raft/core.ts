@@ -92,10 +92,11 @@ export class RaftCore {
   step(message: Message): void {
     const { state } = this;
     assert(message.to === state.id, 'a message for another node');
-    if ('commitIndex' in message) learnCommit(state, message);
     if (message.term > state.term) {
       if (!this.#acceptHigherTerm(message)) return;
-    } else if (message.term < state.term) {
+    }
+    learnCommit(state, message);
+    if (message.term < state.term) {
       this.#answerLowerTerm(message);
       return;
     }
@@ -179,7 +180,7 @@ export class RaftCore {
         handlePreVoteResponse(state, message);
         break;
       case 'timeout-now':
-        if (state.role === 'follower') campaign(state, 'transfer');
+        campaign(state, 'transfer');
         break;
       case 'snapshot':
         this.#follow(message.from);

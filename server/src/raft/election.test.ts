@@ -86,6 +86,46 @@ describe('an election', () => {
     expect(cluster.leaders()).toEqual([1]);
   });
 
+  test('a pre-vote of an old term is refused with the new one', () => {
+    const cluster = new Cluster([1, 2, 3]).isolate(3).elect(1).heal();
+    cluster.core(3).campaign();
+    expect(cluster.core(3).term).toBe(0);
+    cluster.tick(1, 10).tick(2, 10).run();
+    const refusal = cluster.sent.find((m) => m.type === 'pre-vote-response' && m.to === 3 && !m.granted);
+    expect(refusal?.term).toBe(1);
+    expect(cluster.core(3).term).toBe(1);
+  });
+
+  test('whoever voted waits a whole timeout before campaigning', () => {
+    const cluster = new Cluster([1, 2, 3], CLASSIC).tick(2, 9);
+    cluster.core(1).campaign();
+    cluster.loses = ({ type }) => type === 'vote-response' || type === 'append';
+    cluster.run().tick(2, 9);
+    expect(cluster.core(2).status()).toMatchObject({ role: 'follower', vote: 1 });
+    cluster.tick(2);
+    expect(cluster.core(2).role).toBe('candidate');
+  });
+
+  test('a vote of an old term is not granted', () => {
+    const cluster = new Cluster([1, 2, 3], CLASSIC).isolate(3).elect(1).heal();
+    // 3 is in term 5 and has not voted there.
+    cluster.deliver({ type: 'heartbeat-response', from: 1, to: 3, term: 5, context: 0 });
+    cluster.deliver({
+      type: 'vote',
+      from: 2,
+      to: 3,
+      term: 4,
+      lastIndex: 9,
+      lastTerm: 3,
+      transfer: false,
+      commitIndex: 0,
+      commitTerm: 0,
+    });
+    expect(cluster.core(3).status()).toMatchObject({ term: 5, vote: 0 });
+    const answer = cluster.core(3).ready().messagesAfterPersist[0];
+    expect(answer).toMatchObject({ type: 'vote-response', to: 2, term: 5, granted: false });
+  });
+
   test('a leader that hears of a higher term steps down', () => {
     const cluster = new Cluster([1, 2, 3], CLASSIC).elect(1).isolate(1).elect(2);
     expect(cluster.leaders()).toEqual([1, 2]);
@@ -137,11 +177,67 @@ describe('the pre-vote', () => {
   });
 });
 
+describe('what an election teaches of the commit index', () => {
+  const told = {
+    type: 'vote-response',
+    from: 2,
+    to: 3,
+    granted: false,
+    commitIndex: 2,
+    commitTerm: 1,
+  } as const;
+
+  /** 3 holds entry 2 and does not know that it is committed. */
+  function unaware(): Cluster {
+    const cluster = new Cluster([1, 2, 3], CLASSIC).elect(1);
+    cluster.loses = (message) => message.to === 3 && message.type === 'append' && message.commit > 1;
+    cluster.propose(1, 'a').run();
+    expect(cluster.core(3).status()).toMatchObject({ lastIndex: 2, commit: 1, term: 1 });
+    return cluster;
+  }
+
+  test('holds whatever the message was, as long as the entry is the same', () => {
+    const cluster = unaware().deliver({ ...told, term: 1, commitTerm: 7 });
+    expect(cluster.core(3).commitIndex).toBe(1);
+    cluster.deliver({ ...told, term: 1 });
+    expect(cluster.core(3).commitIndex).toBe(2);
+  });
+
+  test('makes a candidate give up when it is a membership that it has not applied', () => {
+    const cluster = new Cluster([1, 2, 3], CLASSIC).elect(1);
+    cluster.loses = (message) => message.to === 3 && message.type === 'append' && message.commit > 1;
+    cluster.core(1).proposeConfiguration({
+      kind: 'change',
+      changes: [{ type: 'remove', node: 1 }],
+      transition: 'automatic',
+    });
+    cluster.run();
+    cluster.core(3).campaign();
+    expect(cluster.core(3).status()).toMatchObject({ role: 'candidate', commit: 1, lastIndex: 2 });
+    cluster.deliver({ ...told, term: 2 });
+    expect(cluster.core(3).status()).toMatchObject({ role: 'follower', commit: 2 });
+  });
+
+  test('is not taken from a term this node has not reached', () => {
+    const cluster = unaware();
+    const { core } = cluster.replica(3);
+    core.step({ ...told, type: 'pre-vote', term: 4, lastIndex: 0, lastTerm: 0 });
+    expect(core.status()).toMatchObject({ term: 1, commit: 1 });
+    core.step({ ...told, type: 'pre-vote', term: 2, lastIndex: 0, lastTerm: 0 });
+    expect(core.status()).toMatchObject({ term: 1, commit: 2 });
+  });
+});
+
 describe('the quorum check', () => {
   test('a leader that no majority answers steps down', () => {
     const cluster = new Cluster([1, 2, 3]).elect(1).isolate(1).pass(20);
     expect(cluster.core(1).isLeader).toBe(false);
     expect(cluster.core(1).term).toBe(1);
+  });
+
+  test('is an option', () => {
+    const cluster = new Cluster([1, 2, 3], { checkQuorum: false }).elect(1).isolate(1).pass(20);
+    expect(cluster.core(1).isLeader).toBe(true);
   });
 
   test('a leader stays while one of two followers answers', () => {

@@ -2,7 +2,7 @@
 import { EntryKind, NO_DATA, NO_NODE } from './entry.ts';
 import { hasUnappliedConfiguration } from './membership.ts';
 import type {
-  ElectionMessage,
+  Message,
   PreVoteMessage,
   PreVoteResponseMessage,
   VoteMessage,
@@ -68,8 +68,7 @@ function forEachOtherVoter(state: RaftState, visit: (to: number) => void): void 
 }
 
 function recordVote(state: RaftState, voter: number, granted: boolean): void {
-  // The first answer stands: a repeated message changes nothing.
-  if (!state.votes.has(voter)) state.votes.set(voter, granted);
+  state.votes.set(voter, granted);
   switch (state.electionResult()) {
     case 'won':
       if (state.role === 'pre-candidate') startVote(state, false);
@@ -95,11 +94,28 @@ function knownCommit(state: RaftState): { commitIndex: number; commitTerm: numbe
 }
 
 /**
- * Learns the commit index from whoever takes part in an election, whatever the terms: an entry that is committed
- * anywhere and held here is committed here (Log Matching). A leader knows better.
+ * Learns the commit index from whoever takes part in an election: an entry that is committed anywhere and held here is
+ * committed here (Log Matching). A leader knows better.
+ *
+ * Only from a sender whose term this node has reached. Who knows that something committed in a term must be in that
+ * term: otherwise a membership could be learned that way and then used to win an older term's election, whose winner
+ * was chosen by a membership before. For the same reason a candidate that learns of a new membership gives up.
  */
-export function learnCommit(state: RaftState, { commitIndex, commitTerm }: ElectionMessage): void {
-  if (state.role !== 'leader' && state.log.matches(commitIndex, commitTerm)) state.log.commitTo(commitIndex);
+export function learnCommit(state: RaftState, message: Message): void {
+  if (!('commitIndex' in message) || state.role === 'leader') return;
+  const { log } = state;
+  const { commitIndex, commitTerm } = message;
+  if (termOfSender(message) > state.term) return;
+  if (commitIndex <= log.committed || !log.matches(commitIndex, commitTerm)) return;
+  log.commitTo(commitIndex);
+  if (state.role !== 'follower' && hasUnappliedConfiguration(state))
+    state.becomeFollower(state.term, NO_NODE);
+}
+
+/** A pre-vote and its grant name the term after the candidate's; who grants is not ahead of the candidate. */
+function termOfSender(message: Message): number {
+  const future = message.type === 'pre-vote' || (message.type === 'pre-vote-response' && message.granted);
+  return future ? message.term - 1 : message.term;
 }
 
 /** A candidate of an older term is refused, which tells it the newer one. */

@@ -66,7 +66,6 @@ function switchTo(state: RaftState, configuration: Configuration): void {
   if (!configuration.voters.includes(leadership.transferTarget)) leadership.transferTarget = NO_NODE;
   // Reads that waited for a voter that is gone are settled by those that stay.
   leadership.reads.confirm(leadership.tracker.agreedReadPosition(), state.readStates);
-  leadership.readRoundDue = leadership.reads.size > 0;
 }
 
 /**

@@ -12,6 +12,7 @@ import {
 } from './configuration.ts';
 import { ConfigurationRefusedError, RaftInvariantError } from './errors.ts';
 import { InFlight } from './in-flight.ts';
+import { Progress } from './progress.ts';
 import { majority, reachedByMajority, tally } from './quorum.ts';
 
 const someNodes = fc.uniqueArray(fc.integer({ min: 1, max: 8 }), { minLength: 1, maxLength: 5 });
@@ -136,6 +137,38 @@ describe('a configuration', () => {
     for (const broken of [bytes.slice(0, -1), Uint8Array.of(9, ...bytes.slice(1)), new Uint8Array(0)]) {
       expect(() => decodeConfiguration(broken)).toThrow(RaftInvariantError);
     }
+  });
+});
+
+describe('the progress of a follower', () => {
+  const progress = (): Progress => {
+    const fresh = new Progress(2, 10, false, new InFlight(4, 1_000));
+    fresh.acknowledge(5);
+    return fresh;
+  };
+
+  test('ignores a late refusal of what it has matched since', () => {
+    const replicating = progress();
+    replicating.becomeReplicate();
+    replicating.sent(3, 100, 5);
+    expect(replicating.reject(5, 1)).toBe(false);
+    expect(replicating.next).toBe(9);
+    expect(replicating.reject(8, 1)).toBe(true);
+    expect(replicating.next).toBe(6);
+  });
+
+  test('ignores a late refusal of a probe that is not the open one', () => {
+    const probing = progress();
+    expect(probing.reject(8, 6)).toBe(false);
+    expect(probing.next).toBe(10);
+    expect(probing.reject(9, 6)).toBe(true);
+    expect(probing.next).toBe(7);
+  });
+
+  test('never probes below what is matched', () => {
+    const probing = progress();
+    expect(probing.reject(9, 0)).toBe(true);
+    expect(probing.next).toBe(6);
   });
 });
 

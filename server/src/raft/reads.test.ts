@@ -83,7 +83,7 @@ describe('a linearizable read', () => {
     expect(cluster.reads(1).length).toBe(1);
   });
 
-  test('is not confirmed by learners', () => {
+  test('does not ask learners, and is not confirmed by them', () => {
     const cluster = new Cluster([1, 2, 3], CLASSIC, [4]).elect(1);
     cluster.core(1).proposeConfiguration({
       kind: 'change',
@@ -91,7 +91,10 @@ describe('a linearizable read', () => {
       transition: 'automatic',
     });
     cluster.run().isolate(1, 4);
+    cluster.sent = [];
     cluster.core(1).readIndex(7);
+    cluster.run();
+    expect(cluster.sent.map(({ to }) => to)).toEqual([2, 3]);
     cluster.pass(3);
     expect(cluster.reads(1)).toEqual([]);
   });

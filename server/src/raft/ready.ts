@@ -32,7 +32,8 @@ export interface ReadState {
  * 4. `messagesAfterPersist`: send once this Ready's and every earlier Ready's writes are durable, at once when there
  *    are none outstanding.
  * 5. `committed`: apply in order, then `applied(index)`. May be done before this Ready's writes finish: a committed
- *    entry is only handed out once it is durable here.
+ *    entry is only handed out once it is durable here. But the applied state must not become durable before this
+ *    Ready's writes: a restart would know what a term decided without knowing the term.
  * 6. `readStates`: serve these reads once `index` is applied.
  *
  * The arrays belong to the owner; the entries in them are shared and immutable.

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { EntryKind, NO_DATA } from './entry.ts';
 import { RaftInvariantError } from './errors.ts';
 import type { AppendMessage } from './messages.ts';
 import { CLASSIC, Cluster } from './testing/cluster.ts';
@@ -100,6 +101,52 @@ describe('replication', () => {
     expect(cluster.texts(1)).toEqual(cluster.texts(2));
     const rejections = cluster.sent.filter((m) => m.type === 'append-response' && m.rejected);
     expect(rejections.length).toBeLessThanOrEqual(3);
+  });
+
+  // The two examples of the comments in etcd's raft: the leader, or the follower, can skip whole terms.
+  test.for([
+    ['the leader skips terms the follower cannot have', [1, 3, 3, 3, 5, 5, 5, 5, 5], [1, 1, 1, 1, 2, 2]],
+    [
+      'the follower skips terms the leader cannot have',
+      [1, 3, 3, 3, 3, 3, 3, 3, 7],
+      [1, 3, 3, 4, 4, 5, 5, 5, 6],
+    ],
+  ] as const)('where logs diverged, %s', ([, leader, follower]) => {
+    const cluster = new Cluster([1, 2, 3], CLASSIC);
+    for (const [id, terms] of [
+      [1, leader],
+      [2, follower],
+      [3, leader],
+    ] as const) {
+      const entries = terms.map((term, position) => ({
+        index: position + 1,
+        term,
+        kind: EntryKind.NORMAL,
+        data: NO_DATA,
+      }));
+      const hardState = { term: 7, vote: 0, commit: 0 };
+      cluster.replica(id).disk.store({ entries, hardState, snapshot: undefined });
+      cluster.crash(id).restart(id);
+    }
+    cluster.elect(1).pass(2);
+    expect(cluster.terms(2)).toEqual([...leader, 8]);
+    const rejections = cluster.sent.filter((m) => m.type === 'append-response' && m.rejected);
+    expect(rejections.length).toBeLessThanOrEqual(2);
+  });
+
+  test('a commit index says nothing about entries past those the append speaks of', () => {
+    const cluster = new Cluster([1, 2, 3], CLASSIC).elect(1).isolate(1).propose(1, 'a').propose(1, 'b').run();
+    cluster.deliver({
+      type: 'append',
+      from: 2,
+      to: 1,
+      term: 2,
+      previousIndex: 1,
+      previousTerm: 1,
+      entries: [],
+      commit: 3,
+    });
+    expect(cluster.core(1).commitIndex).toBe(1);
   });
 
   test('a late append does not cut off what a newer one brought', () => {

@@ -47,6 +47,9 @@ describe('a follower whose entries are compacted', () => {
     expect(cluster.sent.filter(({ to, type }) => to === 3 && type !== 'heartbeat')).toEqual([]);
     cluster.heal();
     cluster.core(1).reportSnapshot(3, false);
+    // Not again at once: whatever made it fail may still hold.
+    cluster.run();
+    expect(cluster.sent.filter(({ type }) => type === 'snapshot')).toEqual([]);
     cluster.pass(3);
     expect(cluster.replica(3).machine).toEqual(cluster.replica(1).machine);
   });
@@ -61,6 +64,37 @@ describe('a follower whose entries are compacted', () => {
     cluster.deliver({ ...asked, snapshot: { index, term, configuration } }).run();
     cluster.propose(1, 'd').run();
     expect(cluster.texts(3)).toEqual(['d']);
+  });
+
+  test('waits for a heartbeat when the owner cannot make one at the moment', () => {
+    const cluster = lagging();
+    cluster.replica(1).hasSnapshots = false;
+    cluster.pass(2);
+    expect(
+      cluster
+        .core(1)
+        .status()
+        .peers.find(({ id }) => id === 3),
+    ).toMatchObject({ state: 'probe', paused: true });
+    cluster.replica(1).hasSnapshots = true;
+    cluster.propose(1, 'c').run();
+    expect(cluster.core(3).appliedIndex).toBe(1);
+    cluster.pass(1);
+    expect(cluster.replica(3).machine).toEqual(cluster.replica(1).machine);
+  });
+
+  test('stays where it is when it installs one the log does not reach back to', () => {
+    const cluster = lagging();
+    cluster.loses = ({ type }) => type === 'snapshot';
+    cluster.pass(2);
+    const acknowledgement = { type: 'append-response', from: 3, to: 1, term: 1, rejected: false } as const;
+    cluster.deliver({ ...acknowledgement, index: 2, hintIndex: 0, hintTerm: 0 });
+    expect(
+      cluster
+        .core(1)
+        .status()
+        .peers.find(({ id }) => id === 3),
+    ).toMatchObject({ state: 'snapshot', match: 2 });
   });
 
   test('counts for nothing until the snapshot is installed', () => {
@@ -82,10 +116,15 @@ describe('a follower whose entries are compacted', () => {
   });
 
   test('that is not heard from is not sent one', () => {
-    const cluster = lagging().isolate(3);
-    cluster.sent = [];
-    cluster.elect(1).pass(5);
+    const cluster = new Cluster([1, 2, 3]).elect(1).isolate(3).propose(1, 'a').run().pass(20);
+    cluster.replica(1).flush();
+    cluster.replica(1).compact();
+    cluster.core(1).reportUnreachable(3);
+    cluster.propose(1, 'b').pass(5);
     expect(cluster.sent.filter(({ type }) => type === 'snapshot')).toEqual([]);
+    cluster.heal().pass(3);
+    expect(cluster.sent.filter(({ type }) => type === 'snapshot').length).toBe(1);
+    expect(cluster.replica(3).machine).toEqual(cluster.replica(1).machine);
   });
 });
 
@@ -114,6 +153,9 @@ describe('a snapshot', () => {
     expect(ready.committed).toEqual([]);
     core.snapshotInstalled(3);
     cluster.replica(3).disk.install(ready.snapshot!);
+    // An entry that was being applied when the snapshot took its place.
+    core.applied(1);
+    expect(core.appliedIndex).toBe(3);
     const next = core.ready();
     expect(next.entries.map(({ index }) => index)).toEqual([4]);
     expect(

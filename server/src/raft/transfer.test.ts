@@ -30,6 +30,15 @@ describe('a leadership transfer', () => {
     expect(cluster.texts(2)).toEqual(['b']);
   });
 
+  test('has a whole election timeout to succeed', () => {
+    const cluster = new Cluster([1, 2, 3]).elect(1).pass(9).isolate(3);
+    cluster.core(1).transferLeadership(3);
+    cluster.pass(9);
+    expect(cluster.core(1).status().transferTarget).toBe(3);
+    cluster.pass(1);
+    expect(cluster.core(1).status().transferTarget).toBe(0);
+  });
+
   test('to another target replaces the one under way', () => {
     const cluster = new Cluster([1, 2, 3]).elect(1).isolate(3);
     cluster.core(1).transferLeadership(3);

@@ -71,6 +71,8 @@ export class Checker {
 
   #checkLeader(replica: Replica): void {
     const { id, term } = replica.core;
+    // A sole voter leads before its term is durable, silently. Should it crash, it never led.
+    if (replica.disk.hardState.term < term) return;
     const known = this.#leaders.get(term);
     if (known === id) return;
     if (known !== undefined) throw new Violation(`election safety: ${known} and ${id} lead term ${term}`);

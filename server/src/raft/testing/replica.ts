@@ -34,6 +34,12 @@ export interface Machine {
   readonly configuration: Configuration;
 }
 
+/** A committed entry, and how many writes were handed out up to the Ready that brought it. */
+interface Unapplied {
+  readonly entry: Entry;
+  readonly afterWrites: number;
+}
+
 /** What a test observes. Everything is optional. */
 export interface Observer {
   onMessage?(message: Message): void;
@@ -55,9 +61,15 @@ export class Replica {
   disk = new StoredLog();
   /** Everything handed to the disk, durable or not. */
   written = new StoredLog();
+  /** Whether a snapshot can be made at this moment. */
+  hasSnapshots = true;
   /** Handed out, not durable; oldest first. */
   writes: Ready[] = [];
-  toApply: Entry[] = [];
+  toApply: Unapplied[] = [];
+  /** Writes handed out and completed since the start; applied state must not outrun the latter on disk. */
+  #writesHandedOut = 0;
+  #writesCompleted = 0;
+  #machineAfterWrites = 0;
   machine: Machine;
   /** The state a restart finds. */
   flushed: Machine;
@@ -108,7 +120,8 @@ export class Replica {
     };
   }
 
-  #snapshot(): SnapshotMeta {
+  #snapshot(): SnapshotMeta | undefined {
+    if (!this.hasSnapshots) return undefined;
     const { index, term, configuration } = this.machine;
     return { index, term, configuration };
   }
@@ -122,14 +135,18 @@ export class Replica {
     const nothingToWrite =
       ready.entries.length === 0 && ready.hardState === undefined && ready.snapshot === undefined;
     if (nothingToWrite && this.writes.length === 0) this.#send(ready.messagesAfterPersist);
-    else this.writes.push(ready);
-    this.toApply.push(...ready.committed);
+    else {
+      this.writes.push(ready);
+      this.#writesHandedOut++;
+    }
+    for (const entry of ready.committed) this.toApply.push({ entry, afterWrites: this.#writesHandedOut });
     for (const read of ready.readStates) this.#observer.onRead?.(this, read);
   }
 
   /** The oldest `count` writes become durable and are reported together. */
   completeWrites(count = this.writes.length): void {
     const done = this.writes.splice(0, count);
+    this.#writesCompleted += done.length;
     let last: Entry | undefined;
     for (const ready of done) {
       this.#storeDurably(ready);
@@ -160,7 +177,8 @@ export class Replica {
 
   /** Applies the oldest `count` committed entries. */
   apply(count = this.toApply.length): void {
-    for (const entry of this.toApply.splice(0, count)) {
+    for (const { entry, afterWrites } of this.toApply.splice(0, count)) {
+      this.#machineAfterWrites = afterWrites;
       const { machine } = this;
       if (entry.index !== machine.index + 1) {
         throw new Error(`node ${this.id} applies ${entry.index} after ${machine.index}`);
@@ -177,8 +195,9 @@ export class Replica {
     this.core.applied(this.machine.index);
   }
 
-  /** The applied state becomes durable. */
+  /** The applied state becomes durable, unless it is ahead of the writes it came with. */
   flush(): void {
+    if (this.#machineAfterWrites > this.#writesCompleted) return;
     this.flushed = this.machine;
   }
 
@@ -200,6 +219,9 @@ export class Replica {
     }
     this.writes = [];
     this.toApply = [];
+    this.#writesHandedOut = 0;
+    this.#writesCompleted = 0;
+    this.#machineAfterWrites = 0;
     this.up = false;
   }
 
