@@ -246,6 +246,18 @@ describe('a refused call', () => {
     expect(again!.sequence).toBe(first!.sequence);
   });
 
+  test('whose response is malformed fails alone', async () => {
+    await using fake = await serveFakePipeline();
+    await using client = clientOf(fake);
+    await client.call(get, { key: 'connects' });
+    fake.rule = () => ({ payload: Uint8Array.from([0x0a, 0x7f]) });
+    const calls = [client.call(get, { key: 'a' }), client.call(get, { key: 'b' })];
+    for (const call of calls) expect((await failed(call)).message).toContain('malformed');
+    fake.rule = () => undefined;
+    await client.call(get, { key: 'a' });
+    expect(fake.calls).toHaveLength(4);
+  });
+
   test('is given up after so many times', async () => {
     await using fake = await serveFakePipeline();
     await using client = clientOf(fake, { maxSends: 4 });

@@ -1,20 +1,20 @@
 /** The fast way to a node: many unary calls in few frames, repeated safely over broken connections. */
 import { type DescMessage, fromBinary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
+import { checkAddresses, DEFAULT_ADDRESS } from './addresses.ts';
 import { canceledError, timeoutError } from './call-errors.ts';
 import { ErrorReason, errorFromDetail, GomsgError, GrpcCode } from './errors.ts';
-import { PipelineErrorSchema, PipelineService } from './gen/gomsg/v1/pipeline_pb.js';
+import {
+  PipelineErrorSchema,
+  PipelineService,
+  type PipelineServiceOpenSessionResponse,
+} from './gen/gomsg/v1/pipeline_pb.js';
 import { backoffDelay_ms } from './pipeline/backoff.ts';
 import { Bounds } from './pipeline/bounds.ts';
 import { Call, type CallListener } from './pipeline/call.ts';
 import { Connection } from './pipeline/connection.ts';
 import { Deadlines } from './pipeline/deadlines.ts';
-import {
-  CALL_ENVELOPE_BYTES_MAX,
-  encodeFrame,
-  FRAME_ENVELOPE_BYTES_MAX,
-  readResults,
-} from './pipeline/frames.ts';
+import { FrameError, readResults } from './pipeline/frames.ts';
 import { type PipelineMethod, pipelineMethod, type UnaryDesc } from './pipeline/method.ts';
 import {
   PIPELINE_DEFAULTS,
@@ -22,13 +22,17 @@ import {
   type PipelineLimits,
   type PipelineOptions,
 } from './pipeline/options.ts';
-import { Sessions, type WriteSession } from './pipeline/session.ts';
-import { DEFAULT_ADDRESS } from './raw.ts';
+import { Outbox } from './pipeline/outbox.ts';
+import { Sessions } from './pipeline/session.ts';
 
-export { PIPELINE_DEFAULTS, type PipelineCallOptions, type PipelineLimits, type PipelineOptions };
-
-/** Calls of a frame are gathered up to about this size; a single larger call has a frame of its own. */
-const FRAME_BYTES = 1024 * 1024;
+export {
+  PIPELINE_DEFAULTS,
+  type PipelineCallOptions,
+  type PipelineLimits,
+  type PipelineMethod,
+  type PipelineOptions,
+  pipelineMethod,
+};
 
 /** Node's timers hold no more. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -58,8 +62,8 @@ const FINAL_CODES: ReadonlySet<number> = new Set([3, 7, 9, 11, 12, 16]);
  * fails with a `GomsgError`: when the server says so, after its timeout, when no node can be reached for
  * `unreachableTimeout_ms`, or when more calls wait than may (OVERLOADED).
  *
- * Measured on one core of a 2-core machine against a server that answers at once, 64-byte values: see
- * `bench/src/pipeline-client.ts`.
+ * A call costs its thread about 3 µs with all encoding (50 and 1,000 in flight, 64-byte values; measured by
+ * `bench/src/pipeline-client.ts`), most of it in protobuf and promises.
  */
 export class PipelineClient {
   readonly #limits: PipelineLimits;
@@ -67,44 +71,40 @@ export class PipelineClient {
   readonly #sessions: Sessions;
   readonly #deadlines = new Deadlines<Call>((call) => this.#late(call));
   readonly #bounds: Bounds;
-  /** Calls for the next frame. */
-  #ready = new Set<Call>();
+  readonly #outbox: Outbox;
   /** Writes without a session to go into. */
   readonly #sessionless = new Set<Call>();
   /** Refused calls that are sent again in a while. */
   readonly #delayed = new Set<Call>();
-  /** Calls that the server has, by id; also those that nobody waits for any more. */
-  readonly #sent = new Map<number, Call>();
   /** Calls whose callers still wait. */
   #open = 0;
-  #lastCallId = 0;
-  #flushDue = false;
   #closing: Promise<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
   #ended: PromiseWithResolvers<void> | undefined;
-  readonly #flush = () => this.#sendReady();
 
+  /** @throws TypeError when an address is none, or there are too many */
   constructor(options: PipelineOptions = {}) {
     const { address, addresses, channel, ...limits } = options;
     const given = Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
     this.#limits = { ...PIPELINE_DEFAULTS, ...given };
-    this.#bounds = new Bounds(this.#limits, (call) => this.#enqueue(call));
+    this.#bounds = new Bounds(this.#limits, (call) => this.#outbox.enqueue(call));
     const { retryDelay_ms, maxRetryDelay_ms, unreachableTimeout_ms } = this.#limits;
     this.#connection = new Connection(
       {
-        addresses: addresses ?? [address ?? DEFAULT_ADDRESS],
+        addresses: checkAddresses(addresses ?? [address ?? DEFAULT_ADDRESS]),
         channel: channel ?? {},
         backoff: { first_ms: retryDelay_ms, longest_ms: maxRetryDelay_ms },
         unreachableTimeout_ms,
       },
       {
-        onWritable: () => this.#sendReady(),
+        onWritable: () => this.#outbox.flush(),
         onFrame: (frame) => this.#takeFrame(frame),
         onLost: (error) => this.#lost(error),
         onUnreachable: (error) => this.#failAll(error),
         onEnded: () => this.#ended?.resolve(),
       },
     );
+    this.#outbox = new Outbox(this.#connection, (call, now_ms) => this.#placeInSession(call, now_ms));
     this.#sessions = new Sessions({
       open: () => this.#openSession(),
       close: (id) => this.#closeSession(id),
@@ -133,7 +133,13 @@ export class PipelineClient {
         method as unknown as PipelineMethod,
         method.encode(request),
         {
-          answered: (response) => resolve(method.decode(response)),
+          answered: (response) => {
+            try {
+              resolve(method.decode(response));
+            } catch (error) {
+              reject(undecodable(method.name, error));
+            }
+          },
           failed: reject,
         },
         options,
@@ -141,7 +147,10 @@ export class PipelineClient {
     });
   }
 
-  /** The same for encoded requests and a listener, which is told later, never at once. @throws RangeError for a bad timeout */
+  /**
+   * The same for an encoded request and a listener, which is told later, never at once, and must not throw.
+   * @throws RangeError for a timeout that is not above 0 or that no timer can wait
+   */
   submit(
     method: PipelineMethod,
     payload: Uint8Array,
@@ -189,7 +198,7 @@ export class PipelineClient {
     const session = this.#sessions.end();
     if (session !== undefined && this.#connection.writable) {
       this.#closeSession(session);
-      this.#sendReady();
+      this.#outbox.flush();
     }
     this.#ended = Promise.withResolvers();
     this.#connection.end();
@@ -228,62 +237,6 @@ export class PipelineClient {
     signal.addEventListener('abort', call.onAbort, { once: true });
   }
 
-  // Out.
-
-  #enqueue(call: Call): void {
-    call.moveTo(this.#ready);
-    if (!this.#flushDue) {
-      // Runs after all that this turn of the event loop still does: its calls share a frame.
-      this.#flushDue = true;
-      setImmediate(this.#flush);
-    }
-  }
-
-  #sendReady(): void {
-    this.#flushDue = false;
-    if (this.#ready.size === 0) return;
-    this.#connection.want();
-    if (!this.#connection.writable) return;
-    const now_ms = performance.now();
-    let calls: Call[] = [];
-    let bytes = FRAME_ENVELOPE_BYTES_MAX;
-    let session: WriteSession | undefined;
-    for (const call of this.#ready) {
-      if (call.method.isWrite && !this.#placeInSession(call, now_ms)) continue;
-      const size = call.payload.length + CALL_ENVELOPE_BYTES_MAX;
-      const otherSession = session !== undefined && call.session !== undefined && call.session !== session;
-      if (calls.length > 0 && (otherSession || bytes + size > FRAME_BYTES)) {
-        this.#send(session, calls);
-        calls = [];
-        bytes = FRAME_ENVELOPE_BYTES_MAX;
-        session = undefined;
-        if (!this.#connection.writable) return;
-      }
-      session ??= call.session;
-      bytes += size;
-      // A call that was late already has failed; one that is late within the millisecond has one.
-      call.remaining_ms = Math.max(1, Math.round(call.deadline_ms - now_ms));
-      calls.push(call);
-    }
-    if (calls.length > 0) this.#send(session, calls);
-  }
-
-  #send(session: WriteSession | undefined, calls: Call[]): void {
-    for (const call of calls) {
-      call.callId = this.#freeCallId();
-      call.moveTo(undefined);
-      this.#sent.set(call.callId, call);
-    }
-    this.#connection.write(encodeFrame(session?.id ?? 0n, session?.answeredBelow ?? 0, calls));
-    for (const call of calls) call.sends += 1;
-  }
-
-  #freeCallId(): number {
-    do this.#lastCallId = this.#lastCallId === 0xffff_ffff ? 1 : this.#lastCallId + 1;
-    while (this.#sent.has(this.#lastCallId));
-    return this.#lastCallId;
-  }
-
   // Sessions.
 
   /** False when the call now waits for a session. */
@@ -302,15 +255,26 @@ export class PipelineClient {
   #openSession(): void {
     this.#internal(openSession, openSession.encode({}), {
       answered: (response) => {
-        const { sessionId, idleTimeout } = openSession.decode(response);
-        this.#sessions.opened(sessionId, idleTimeout ? durationMs(idleTimeout) : Infinity, performance.now());
+        let session: PipelineServiceOpenSessionResponse;
+        try {
+          session = openSession.decode(response);
+        } catch (error) {
+          this.#openFailed(undecodable(openSession.name, error));
+          return;
+        }
+        const idleTimeout_ms = session.idleTimeout
+          ? durationMs(session.idleTimeout)
+          : Number.POSITIVE_INFINITY;
+        this.#sessions.opened(session.sessionId, idleTimeout_ms, performance.now());
         this.#requeueSessionless();
       },
-      failed: (error) => {
-        this.#sessions.openFailed();
-        for (const call of this.#sessionless) this.#fail(call, error);
-      },
+      failed: (error) => this.#openFailed(error),
     });
+  }
+
+  #openFailed(error: GomsgError): void {
+    this.#sessions.openFailed();
+    for (const call of this.#sessionless) this.#fail(call, error);
   }
 
   #closeSession(id: bigint): void {
@@ -323,7 +287,7 @@ export class PipelineClient {
   }
 
   #requeueSessionless(): void {
-    for (const call of this.#sessionless) this.#enqueue(call);
+    for (const call of this.#sessionless) this.#outbox.enqueue(call);
   }
 
   /** A call of the client's own: past the bounds, and waited for by nobody outside. */
@@ -335,7 +299,7 @@ export class PipelineClient {
     const call = new Call(method as unknown as PipelineMethod, payload, SESSION_CALL_TIMEOUT_MS, listener);
     call.internal = true;
     this.#deadlines.add(call);
-    this.#enqueue(call);
+    this.#outbox.enqueue(call);
   }
 
   // In.
@@ -344,10 +308,11 @@ export class PipelineClient {
     try {
       readResults(frame, (callId, body, failed) => this.#takeResult(callId, body, failed));
     } catch (error) {
+      if (!(error instanceof FrameError)) throw error;
       this.#connection.fail(
         new GomsgError({
           code: GrpcCode.UNKNOWN,
-          message: `${this.address}: a frame of results is malformed: ${error instanceof Error ? error.message : error}`,
+          message: `${this.address}: a frame of results is malformed: ${error.message}`,
           cause: error,
         }),
       );
@@ -355,9 +320,8 @@ export class PipelineClient {
   }
 
   #takeResult(callId: number, body: Uint8Array, failed: boolean): void {
-    const call = this.#sent.get(callId);
-    if (call === undefined) throw new RangeError(`it answers call ${callId}, which is not open`);
-    this.#sent.delete(callId);
+    const call = this.#outbox.takeAnswered(callId);
+    if (call === undefined) throw new FrameError(`it answers call ${callId}, which is not open`);
     if (call.settled) this.#bounds.release(call);
     else if (failed) this.#refused(call, pipelineError(body));
     else {
@@ -374,7 +338,7 @@ export class PipelineClient {
       const delay_ms = Math.max(error.retryAfter_ms ?? 0, backoffDelay_ms(call.sends - 1, backoff));
       if (call.sends < maxSends && performance.now() + delay_ms < call.deadline_ms) {
         call.moveTo(this.#delayed);
-        call.retryTimer = setTimeout(() => this.#enqueue(call), delay_ms);
+        call.retryTimer = setTimeout(() => this.#outbox.enqueue(call), delay_ms);
         return;
       }
     }
@@ -386,21 +350,12 @@ export class PipelineClient {
   #lost(error: GomsgError): void {
     const again: Call[] = [];
     const final = FINAL_CODES.has(error.code);
-    const sent = [...this.#sent.values()];
-    this.#sent.clear();
-    for (const call of sent) {
+    for (const call of this.#outbox.takeLost()) {
       if (call.settled) this.#bounds.release(call);
       else if (!final && call.isRepeatable && call.sends < this.#limits.maxSends) again.push(call);
       else this.#fail(call, lostError(call, error));
     }
-    // Those that were sent first go first again.
-    const ready = this.#ready;
-    this.#ready = new Set();
-    for (const call of [...again, ...ready]) {
-      call.line = this.#ready;
-      this.#ready.add(call);
-    }
-    if (this.#ready.size > 0) this.#connection.want();
+    this.#outbox.enqueueFirst(again);
     this.#ended?.resolve();
   }
 
@@ -409,14 +364,9 @@ export class PipelineClient {
   }
 
   #failAll(error: GomsgError): void {
-    for (const calls of [
-      this.#sent.values(),
-      this.#ready,
-      this.#sessionless,
-      this.#delayed,
-      this.#bounds.waiting,
-    ]) {
-      for (const call of [...calls]) if (!call.settled) this.#fail(call, lostError(call, error));
+    const { waiting } = this.#bounds;
+    for (const call of [...this.#outbox.calls, ...this.#sessionless, ...this.#delayed, ...waiting]) {
+      if (!call.settled) this.#fail(call, lostError(call, error));
     }
   }
 
@@ -436,13 +386,21 @@ export class PipelineClient {
     call.moveTo(undefined);
     if (!call.internal) this.#open -= 1;
     // What the server still has keeps its place until the server is done with it, or the connection.
-    if (this.#sent.get(call.callId) !== call) this.#bounds.release(call);
+    if (!this.#outbox.isOut(call)) this.#bounds.release(call);
     if (call.session !== undefined) {
       this.#sessions.settled(call.session, call.sequence);
       if (this.#sessionless.size > 0) this.#requeueSessionless();
     }
     if (this.#open === 0) this.#idle?.resolve();
   }
+}
+
+function undecodable(name: string, cause: unknown): GomsgError {
+  return new GomsgError({
+    code: GrpcCode.UNKNOWN,
+    message: `${name}: the response is malformed: ${cause instanceof Error ? cause.message : cause}`,
+    cause,
+  });
 }
 
 function pipelineError(body: Uint8Array): GomsgError {

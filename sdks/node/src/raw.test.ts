@@ -218,6 +218,20 @@ describe('with several addresses', () => {
     expect(() => connect({ addresses: [] })).toThrow(TypeError);
     expect(() => connect({ addresses: Array(65).fill('a:1') })).toThrow(TypeError);
   });
+
+  test.each(['', 'host', 'host:', ':9000', 'host:0', 'host:65536', 'http://host:9000', '::1:9000'])(
+    'what is no address is refused: %j',
+    (address) => {
+      expect(() => connect({ address })).toThrow(TypeError);
+    },
+  );
+
+  test.each(['localhost:9000', '10.0.0.1:1', '[::1]:65535', 'gomsg-0.gomsg.svc:9000'])(
+    '%s is one',
+    (address) => {
+      connect({ address }).close();
+    },
+  );
 });
 
 test('a definition keeps how often a call may be sent', () => {

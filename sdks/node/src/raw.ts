@@ -7,6 +7,7 @@ import type { DescMethod, DescService, MessageInitShape, MessageShape } from '@b
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import type { Channel } from '@grpc/grpc-js';
 import { type CallOptions, createClientFactory, Metadata } from 'nice-grpc';
+import { checkAddresses, DEFAULT_ADDRESS } from './addresses.ts';
 import { callErrors, type TimeoutOption } from './call-errors.ts';
 import { type ChannelSettings, openChannel } from './channel.ts';
 import { ErrorReason, GomsgError, GrpcCode } from './errors.ts';
@@ -17,7 +18,7 @@ import { QueueService } from './gen/gomsg/v1/queue_pb.js';
 import { StreamService } from './gen/gomsg/v1/stream_pb.js';
 import { serviceDefinition } from './service-definition.ts';
 
-export { Metadata };
+export { DEFAULT_ADDRESS, Metadata };
 
 /** Options of one call: `signal` cancels it, `timeout_ms` bounds it, `metadata` are its headers. */
 export type RawCallOptions = CallOptions & TimeoutOption;
@@ -66,13 +67,8 @@ export interface RawClient {
   close(): void;
 }
 
-export const DEFAULT_ADDRESS = '127.0.0.1:9000';
-
-/** More addresses than any cluster has nodes are a mistake. */
-const MAX_ADDRESSES = 64;
-
 /**
- * A client of a node or a cluster. Connects with the first call.
+ * A client of a node or a cluster. Connects with the first call. Throws a TypeError for what is no address.
  *
  * Calls go to one node. When it cannot be reached, or is shutting down, the next call goes to the next of `addresses`;
  * the failed call itself is repeated there only if its rpc may be (`idempotency_level`), otherwise it fails.
@@ -108,10 +104,7 @@ class Nodes {
   #closed = false;
 
   constructor(addresses: readonly string[], settings: ChannelSettings) {
-    if (addresses.length === 0 || addresses.length > MAX_ADDRESSES) {
-      throw new TypeError(`addresses: give 1 to ${MAX_ADDRESSES} of them, not ${addresses.length}`);
-    }
-    this.#addresses = addresses;
+    this.#addresses = checkAddresses(addresses);
     this.#settings = settings;
   }
 

@@ -6,7 +6,13 @@ import {
   PipelineServiceExecuteRequestSchema,
   PipelineServiceExecuteResponseSchema,
 } from '../gen/gomsg/v1/pipeline_pb.js';
-import { CALL_ENVELOPE_BYTES_MAX, encodeFrame, FRAME_ENVELOPE_BYTES_MAX, readResults } from './frames.ts';
+import {
+  CALL_ENVELOPE_BYTES_MAX,
+  encodeFrame,
+  FRAME_ENVELOPE_BYTES_MAX,
+  FrameError,
+  readResults,
+} from './frames.ts';
 
 const uint32 = fc.nat(0xffff_ffff);
 const position = fc.oneof(fc.nat(300), fc.maxSafeNat());
@@ -131,14 +137,14 @@ describe('a response frame', () => {
       }),
     );
     for (let length = 1; length < frame.length; length++) {
-      expect(() => read(frame.subarray(0, length))).toThrow(RangeError);
+      expect(() => read(frame.subarray(0, length))).toThrow(FrameError);
     }
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         try {
           for (const { body } of read(bytes)) expect(body.length).toBeLessThanOrEqual(bytes.length);
         } catch (error) {
-          expect(error).toBeInstanceOf(RangeError);
+          expect(error).toBeInstanceOf(FrameError);
         }
       }),
     );

@@ -21,6 +21,11 @@ const RESULT_CALL_ID = 0x08;
 const RESULT_PAYLOAD = 0x12;
 const RESULT_ERROR = 0x1a;
 
+/** A frame that is not one. */
+export class FrameError extends Error {
+  override readonly name = 'FrameError';
+}
+
 /** What a frame says of one call; see `PipelineCall` in pipeline.proto. Numbers of 0 are left out. */
 export interface OutgoingCall {
   readonly callId: number;
@@ -111,7 +116,7 @@ export type TakeResult = (callId: number, body: Uint8Array, failed: boolean) => 
 
 /**
  * Reads a response frame. Fields of a newer server are passed over.
- * @throws RangeError when the frame is malformed; results before that place were taken by then
+ * @throws FrameError when the frame is malformed; results before that place were taken by then
  */
 export function readResults(frame: Uint8Array, take: TakeResult): void {
   const reader = new FrameReader(frame);
@@ -138,7 +143,7 @@ function readResult(reader: FrameReader, length: number, take: TakeResult): void
       failed = true;
     } else reader.skip(tag);
   }
-  if (reader.at !== end) throw new RangeError('a result reaches behind its length');
+  if (reader.at !== end) throw new FrameError('a result reaches behind its length');
   take(callId, body, failed);
 }
 
@@ -161,18 +166,18 @@ class FrameReader {
     let scale = 1;
     for (let count = 0; count < 10; count++) {
       const byte = bytes[this.at++];
-      if (byte === undefined) throw new RangeError('the frame ends inside a number');
+      if (byte === undefined) throw new FrameError('the frame ends inside a number');
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return value;
       scale *= 0x80;
     }
-    throw new RangeError('a number of the frame is longer than ten bytes');
+    throw new FrameError('a number of the frame is longer than ten bytes');
   }
 
   bytes(length: number): Uint8Array {
     const from = this.at;
     this.at += length;
-    if (this.at > this.#bytes.length) throw new RangeError('the frame ends inside a field');
+    if (this.at > this.#bytes.length) throw new FrameError('the frame ends inside a field');
     return this.#bytes.subarray(from, this.at);
   }
 
@@ -191,7 +196,7 @@ class FrameReader {
         this.bytes(4);
         break;
       default:
-        throw new RangeError(`a field of the frame has wire type ${tag & 7}`);
+        throw new FrameError(`a field of the frame has wire type ${tag & 7}`);
     }
   }
 }
