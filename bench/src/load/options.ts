@@ -1,0 +1,116 @@
+/** The command line of `npm run bench`. */
+import { tmpdir } from 'node:os';
+import { parseArgs } from 'node:util';
+import { ROWS } from './rows/rows.ts';
+
+export interface BenchOptions {
+  /** Measured time of each row. Default 5 s. */
+  readonly seconds: number;
+  /** Rows to run, by id. Default: all. */
+  readonly rows: readonly string[];
+  /** File that gets the whole result. */
+  readonly json: string | undefined;
+  /** Record a CPU profile of the server. */
+  readonly profile: boolean;
+  /** Measure Redis beside gomsg. */
+  readonly redis: boolean;
+  /** Run for this long and watch the memory, instead of measuring each row once. */
+  readonly soak_ms: number | undefined;
+  /** Folder in which the data folder is made. Default: the system's folder for temporary files. */
+  readonly dataDir: string;
+  readonly fsync: 'always' | 'interval';
+  /** What to start: the bundle in dist/, or the sources. Default: the bundle where there is one. */
+  readonly server: 'bundle' | 'source' | undefined;
+}
+
+export const USAGE = `Usage: npm run bench -- [options]
+
+Starts a gomsg server of its own, loads it from this process and prints what was measured beside the targets.
+
+  --seconds N       measured time of each row, after a warm-up of a third of it (default 5)
+  --rows A,B        rows to run (default all): ${ROWS.map(({ id }) => id).join(', ')}
+  --json FILE       write the whole result to FILE
+  --profile         record a CPU profile of the server
+  --redis           run Redis with appendfsync always beside it, where redis-server is installed
+  --soak TIME       load for TIME (90s, 10m, 2h) and report the server's memory over time
+  --fsync MODE      always (default) or interval
+  --data-dir DIR    folder for the server's data folder (default ${tmpdir()})
+  --server WHAT     bundle or source (default: dist/ where it is built)
+  --help            this text
+`;
+
+/** A mistake on the command line. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** @throws UsageError */
+export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
+  let values: ReturnType<typeof parse>['values'];
+  try {
+    ({ values } = parse(argv));
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+  if (values.help) return 'help';
+  return {
+    seconds: positive('--seconds', values.seconds),
+    rows: rowIds(values.rows),
+    json: values.json,
+    profile: values.profile,
+    redis: values.redis,
+    soak_ms: values.soak === undefined ? undefined : duration_ms('--soak', values.soak),
+    dataDir: values['data-dir'],
+    fsync: oneOf('--fsync', values.fsync, ['always', 'interval']),
+    server: values.server === undefined ? undefined : oneOf('--server', values.server, ['bundle', 'source']),
+  };
+}
+
+function parse(argv: readonly string[]) {
+  return parseArgs({
+    args: [...argv],
+    options: {
+      seconds: { type: 'string', default: '5' },
+      rows: { type: 'string' },
+      json: { type: 'string' },
+      profile: { type: 'boolean', default: false },
+      redis: { type: 'boolean', default: false },
+      soak: { type: 'string' },
+      fsync: { type: 'string', default: 'always' },
+      'data-dir': { type: 'string', default: tmpdir() },
+      server: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+}
+
+function positive(flag: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 86_400)) throw new UsageError(`${flag}: give seconds above 0, not ${text}`);
+  return value;
+}
+
+const UNITS_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };
+
+function duration_ms(flag: string, text: string): number {
+  const [, amount, unit] = /^(\d+(?:\.\d+)?)([smh])$/.exec(text) ?? [];
+  const value = Number(amount) * (UNITS_MS[unit ?? ''] ?? Number.NaN);
+  if (!(value > 0)) throw new UsageError(`${flag}: give a time such as 90s, 10m or 2h, not ${text}`);
+  return value;
+}
+
+function rowIds(text: string | undefined): readonly string[] {
+  const all = ROWS.map(({ id }) => id);
+  if (text === undefined) return all;
+  const asked = text.split(',').map((id) => id.trim());
+  for (const id of asked) {
+    if (!all.includes(id)) throw new UsageError(`--rows: no row ${id}; there are ${all.join(', ')}`);
+  }
+  return asked;
+}
+
+function oneOf<const T extends string>(flag: string, text: string, choices: readonly T[]): T {
+  const choice = choices.find((candidate) => candidate === text);
+  if (choice === undefined) throw new UsageError(`${flag}: give ${choices.join(' or ')}, not ${text}`);
+  return choice;
+}

@@ -1,0 +1,18 @@
+import { StreamService } from '@gomsg/client/gen/gomsg/v1/stream_pb.js';
+import type { Workload } from '../workload.ts';
+
+/** Bytes of a message: what the target is stated for. */
+export const PAYLOAD = Buffer.alloc(128, 'p');
+
+/** Messages published one a call, to a topic of one partition. */
+export function streamPublish(inFlight: number): Workload {
+  return {
+    id: `stream-publish-${inFlight}`,
+    title: `stream publish 128 B, ${inFlight} in flight`,
+    inFlight,
+    prepare: async (client) => async () => {
+      await client.call(StreamService.method.publish, { topic: 'bench-publish', payload: PAYLOAD });
+      return 1;
+    },
+  };
+}
