@@ -12,11 +12,13 @@ import { Health } from './observe/health.ts';
 import type { Logger } from './observe/logger.ts';
 import { NodeMetrics } from './observe/node-metrics.ts';
 import { clusterMethods } from './services/cluster-service.ts';
+import { ErrorReason, GomsgError } from './services/errors.ts';
 import { kvMethods } from './services/kv-service.ts';
 import type { Method } from './services/method.ts';
 import { queueMethods } from './services/queue-service.ts';
 import { sessionMethods } from './services/session-service.ts';
 import { streamServer } from './services/stream-service.ts';
+import type { Failure } from './state/failure.ts';
 import { openLmdbStore } from './storage/lmdb-store.ts';
 import { openMemoryStore } from './storage/memory-store.ts';
 import type { Store, StoreEvents } from './storage/store.ts';
@@ -50,6 +52,12 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
+/** What calls get that wait for something which may not come while the node stops. */
+const SHUTTING_DOWN: Failure = {
+  reason: ErrorReason.DRAINING,
+  message: 'the node is shutting down; use another node, or this one once it is back',
+};
+
 /** How often the figures behind the health checks are looked at. */
 const HEALTH_INTERVAL_MS = 1_000;
 
@@ -58,6 +66,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { config, logger } = options;
   const metrics = options.metrics ?? new NodeMetrics();
   const health = new Health();
+  const draining = new AbortController();
   const startedAt_ms = Date.now();
   const undo: (() => unknown)[] = [];
   let failed = false;
@@ -133,7 +142,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 
     const port = await openNodePort(config, logger, metrics, health, [
       ...kvMethods({ router, limits: config }),
-      ...queueMethods({ router, limits: config }),
+      ...queueMethods({ router, limits: config, draining: draining.signal }),
       ...streams.methods,
       ...clusterMethods(lone),
       ...sessionMethods({ router, sessionIdleTimeout_ms: config.sessionIdleTimeoutMs }),
@@ -153,6 +162,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       port: port.port,
       stop: async () => {
         health.draining('the node is shutting down');
+        draining.abort(new GomsgError(SHUTTING_DOWN));
         await takeDown(undo);
       },
     };

@@ -31,6 +31,8 @@ export class NodeDidNotStartError extends Error {
 export interface NodeProcessOptions {
   /** Flags beside address and log format, which are given. Without `--data-dir` the node keeps nothing on disk. */
   readonly flags: readonly string[];
+  /** Port to listen on. Default: any free one. */
+  readonly port?: number;
   /** Changes to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -55,12 +57,12 @@ export class NodeProcess {
     return new NodeProcess(options);
   }
 
-  private constructor({ flags, env }: NodeProcessOptions) {
+  private constructor({ flags, port = 0, env }: NodeProcessOptions) {
     const hasFolder = flags.some((flag) => flag.startsWith('--data-dir'));
     const args = [
       PROGRAM,
       '--host=127.0.0.1',
-      '--port=0',
+      `--port=${port}`,
       '--log-format=json',
       ...(hasFolder ? [] : ['--storage=memory']),
       ...flags,

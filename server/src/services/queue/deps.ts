@@ -4,6 +4,11 @@ import type { GroupRouter } from '../groups.ts';
 export interface QueueDeps {
   readonly router: GroupRouter;
   readonly limits: QueueLimits;
+  /**
+   * Aborted when the node begins to shut down, with the GomsgError that waiting pops and consumers then get: a node must
+   * not wait for them. Unset = never.
+   */
+  readonly draining?: AbortSignal;
 }
 
 /** The node's settings of the same names. */

@@ -19,6 +19,7 @@ export class Dispatcher implements QueueListener {
   readonly #lines = new Map<string, Line>();
   #takers = 0;
   #leadershipCheck: NodeJS.Timeout | undefined;
+  #draining: GomsgError | undefined;
   /** Lines to look at, once what runs now (which may be apply) is through. */
   readonly #woken = new Set<Line>();
 
@@ -38,9 +39,10 @@ export class Dispatcher implements QueueListener {
 
   /**
    * The line of a queue for one more taker, who must `part` from it in the end.
-   * @throws GomsgError OVERLOADED
+   * @throws GomsgError OVERLOADED, or DRAINING once the node shuts down
    */
   join(queue: string): Line {
+    if (this.#draining) throw this.#draining;
     if (this.#takers >= TAKERS_MAX) {
       throw new GomsgError({
         reason: ErrorReason.OVERLOADED,
@@ -77,6 +79,12 @@ export class Dispatcher implements QueueListener {
       },
       fail,
     );
+  }
+
+  /** Everybody who waits is told, and nobody waits any more. */
+  drain(reason: GomsgError): void {
+    this.#draining = reason;
+    for (const line of this.#lines.values()) line.failAll(reason);
   }
 
   /** A taker is gone. */
