@@ -4,6 +4,7 @@ import { CsvError, type Info, parse } from 'csv-parse';
 import { stringify } from 'csv-stringify/sync';
 import { CommandError } from '../errors.ts';
 import { ExitCode } from '../exit-codes.ts';
+import { type Json, type JsonObject, stringify as stringifyJson } from '../output/json.ts';
 import { type BadRow, type FilePosition, MAX_RECORD_BYTES, type Row, type RowReader } from './record.ts';
 
 /** Rows handed on at a time. */
@@ -100,7 +101,7 @@ function malformed(error: CsvError, number: number): CommandError {
 /** Lines of a CSV file; what is no string is written as JSON, unset fields are empty. */
 export function csvLines(
   columns: readonly string[],
-  records: readonly Readonly<Record<string, unknown>>[],
+  records: readonly JsonObject[],
   delimiter: string,
 ): string {
   const rows = records.map((record) => columns.map((column) => cell(record[column])));
@@ -121,7 +122,7 @@ function stringifyRows(rows: readonly (readonly string[])[], delimiter: string):
   });
 }
 
-function cell(value: unknown): string {
+function cell(value: Json | undefined): string {
   if (value === undefined || value === null) return '';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string' ? value : stringifyJson(value);
 }
