@@ -90,10 +90,11 @@ export function readBenchmark(csv: string): number {
 
 function versionOf(program: string): string | undefined {
   try {
-    return execFileSync(program, ['--version'], {
+    const text = execFileSync(program, ['--version'], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim();
+    });
+    return /\d+\.\d+\.\d+/.exec(text)?.[0] ?? text.trim();
   } catch {
     // Not there, which is an answer.
     return undefined;

@@ -7,7 +7,7 @@ import type { ServerFigures } from './server-figures.ts';
 import type { SoakSample } from './soak.ts';
 import {
   LOADED_BYTES_MAX,
-  mib,
+  megabytes,
   REDIS_RATIO_MIN,
   ROW_TARGETS,
   SERVER_TARGETS,
@@ -45,16 +45,21 @@ export function header(environment: Environment, { what, fsync, seconds }: Setup
 
 const COLUMNS: readonly { readonly title: string; readonly cell: (row: RowResult) => string }[] = [
   { title: 'ops/s', cell: (row) => Math.round(row.perSecond).toLocaleString('en') },
-  { title: 'p50 ms', cell: (row) => row.p50_ms.toFixed(2) },
-  { title: 'p99 ms', cell: (row) => row.p99_ms.toFixed(2) },
-  { title: 'p99.9 ms', cell: (row) => row.p999_ms.toFixed(2) },
+  { title: 'p50 ms', cell: (row) => milliseconds(row.p50_ms) },
+  { title: 'p99 ms', cell: (row) => milliseconds(row.p99_ms) },
+  { title: 'p99.9 ms', cell: (row) => milliseconds(row.p999_ms) },
   { title: 'server µs/op', cell: (row) => row.serverCpu_us?.toFixed(2) ?? '–' },
   { title: 'client µs/op', cell: (row) => row.clientCpu_us.toFixed(2) },
-  { title: 'resident', cell: (row) => (row.memory ? mib(row.memory.residentBytes) : '–') },
-  { title: 'anonymous', cell: (row) => (row.memory ? mib(row.memory.anonymousBytes) : '–') },
+  { title: 'resident', cell: (row) => (row.memory ? megabytes(row.memory.residentBytes) : '–') },
+  { title: 'anonymous', cell: (row) => (row.memory ? megabytes(row.memory.anonymousBytes) : '–') },
 ];
 
-const TITLE_WIDTH = 44;
+/** With enough digits to see on which side of a target it lies. */
+function milliseconds(value: number): string {
+  return value.toFixed(value < 1 ? 3 : 2);
+}
+
+const TITLE_WIDTH = 48;
 const CELL_WIDTH = 13;
 
 export function tableHead(): string {
@@ -96,13 +101,14 @@ export function serverLines(figures: ServerFigures): string {
 }
 
 export function redisLines(redis: RedisResult, gomsgPerSecond: number | undefined): string {
-  const title = 'Redis SET, appendfsync always, 50 clients'.padEnd(TITLE_WIDTH);
+  const what = `Redis ${redis.kind === 'measured' ? `${redis.version} ` : ''}SET, appendfsync always, 50 clients`;
+  const title = what.padEnd(TITLE_WIDTH);
   if (redis.kind === 'absent') return `${title} not run: ${redis.why}`;
   const rate = `${Math.round(redis.perSecond).toLocaleString('en')}/s`;
-  if (gomsgPerSecond === undefined) return `${title} ${rate} (${redis.version}); no row kv-set-50 beside it`;
+  if (gomsgPerSecond === undefined) return `${title} ${rate}; no row kv-set-50 beside it`;
   const ratio = gomsgPerSecond / redis.perSecond;
   const verdict = verdictText({ target: `≥ ${REDIS_RATIO_MIN}`, met: ratio >= REDIS_RATIO_MIN });
-  return `${title} ${rate} (${redis.version}); gomsg has ${ratio.toFixed(2)} of it, ${verdict}`;
+  return `${title} ${rate}; gomsg has ${ratio.toFixed(2)} of it, ${verdict}`;
 }
 
 /** Resident set less the mapped pages of the store. */
@@ -116,7 +122,7 @@ export function soakLine({ elapsed_ms, row, perSecond, memory }: SoakSample): st
   const use =
     memory === undefined
       ? 'memory unknown'
-      : `resident ${mib(memory.residentBytes)}, store's pages ${mib(memory.storeBytes)}, rest ${mib(ownBytes(memory))}, anonymous ${mib(memory.anonymousBytes)}`;
+      : `resident ${megabytes(memory.residentBytes)}, store's pages ${megabytes(memory.storeBytes)}, rest ${megabytes(ownBytes(memory))}, anonymous ${megabytes(memory.anonymousBytes)}`;
   return `${time}  ${row.padEnd(22)}${rate}  ${use}`;
 }
 
@@ -125,8 +131,8 @@ export function soakVerdict(samples: readonly SoakSample[]): string {
     ...samples.map(({ memory }) => (memory === undefined ? Number.NaN : ownBytes(memory))),
   );
   const met = Number.isNaN(most) ? undefined : most <= LOADED_BYTES_MAX;
-  const figure = Number.isNaN(most) ? 'unknown' : mib(most);
-  return `most resident memory without the store's mapped pages: ${figure}, ${verdictText({ target: `≤ ${mib(LOADED_BYTES_MAX)}`, met })}`;
+  const figure = Number.isNaN(most) ? 'unknown' : megabytes(most);
+  return `most resident memory without the store's mapped pages: ${figure}, ${verdictText({ target: `≤ ${megabytes(LOADED_BYTES_MAX)}`, met })}`;
 }
 
 /** The last line: how many targets were met. */

@@ -42,10 +42,10 @@ export const ROW_TARGETS: Readonly<Record<string, readonly Target<RowResult>[]>>
   'stream-read': [perSecond(500_000)],
 };
 
-export const MIB = 1024 * 1024;
+export const MB = 1_000_000;
 
 /** Resident set after load, without the mapped pages of the store. */
-export const LOADED_BYTES_MAX = 160 * MIB;
+export const LOADED_BYTES_MAX = 160 * MB;
 
 /** Sets a second of gomsg for each of Redis with `appendfsync always`, 50 clients each. */
 export const REDIS_RATIO_MIN = 0.8;
@@ -63,12 +63,14 @@ export const SERVER_TARGETS: readonly (Target<ServerFigures> & {
   {
     what: 'resident set, idle after the start',
     figure: ({ idle }) =>
-      idle === undefined ? 'unknown' : `${mib(idle.residentBytes)} (${mib(idle.anonymousBytes)} anonymous)`,
-    text: '≤ 90 MiB',
-    met: ({ idle }) => (idle === undefined ? undefined : idle.residentBytes <= 90 * MIB),
+      idle === undefined
+        ? 'unknown'
+        : `${megabytes(idle.residentBytes)} (${megabytes(idle.anonymousBytes)} anonymous)`,
+    text: '≤ 90 MB',
+    met: ({ idle }) => (idle === undefined ? undefined : idle.residentBytes <= 90 * MB),
   },
 ];
 
-export function mib(bytes: number): string {
-  return `${(bytes / MIB).toFixed(1)} MiB`;
+export function megabytes(bytes: number): string {
+  return `${(bytes / MB).toFixed(1)} MB`;
 }
