@@ -19,7 +19,7 @@ import { queueMethods } from './services/queue-service.ts';
 import { sessionMethods } from './services/session-service.ts';
 import { streamServer } from './services/stream-service.ts';
 import type { Failure } from './state/failure.ts';
-import { openLmdbStore } from './storage/lmdb-store.ts';
+import { type LmdbStoreOptions, openLmdbStore } from './storage/lmdb-store.ts';
 import { openMemoryStore } from './storage/memory-store.ts';
 import type { Store, StoreEvents } from './storage/store.ts';
 import { healthMethods, probePages } from './transport/health.ts';
@@ -42,6 +42,8 @@ export interface NodeOptions {
   readonly onFatal: (error: Error) => void;
   /** The file system of the log, for tests that break it. */
   readonly logFiles?: LogFiles;
+  /** Parts of the store, for tests that break them. */
+  readonly storeParts?: Pick<LmdbStoreOptions, 'writer' | 'freeDiskBytes'>;
 }
 
 export interface RunningNode {
@@ -79,7 +81,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 
   try {
     let hosting: GroupHost | undefined;
-    const store = await openStore(config, {
+    const store = await openStore(config, options.storeParts, {
       onFatal,
       onUnblocked: () => hosting?.resume(),
       onSpaceChange: (lack) =>
@@ -167,13 +169,24 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       },
     };
   } catch (error) {
-    await takeDown(undo);
+    await takeDown(undo).catch((afterwards: unknown) => {
+      logger.error({ err: afterwards }, 'what had been started could not be closed');
+    });
     throw error;
   }
 }
 
+/** Takes every step, also behind one that fails. @throws what the first failing step threw */
 async function takeDown(undo: (() => unknown)[]): Promise<void> {
-  for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step();
+  let failed: { readonly error: unknown } | undefined;
+  for (let step = undo.pop(); step !== undefined; step = undo.pop()) {
+    try {
+      await step();
+    } catch (error) {
+      failed ??= { error };
+    }
+  }
+  if (failed !== undefined) throw failed.error;
 }
 
 function identityOf(config: Config): Identity {
@@ -183,10 +196,15 @@ function identityOf(config: Config): Identity {
     : loadIdentity(config.dataDir, wanted, Date.now());
 }
 
-async function openStore(config: Config, events: StoreEvents): Promise<Store> {
+async function openStore(
+  config: Config,
+  parts: NodeOptions['storeParts'],
+  events: StoreEvents,
+): Promise<Store> {
   if (config.storage === 'memory') return openMemoryStore(events);
   return openLmdbStore(config.dataDir, {
     ...events,
+    ...parts,
     mapSizeBytes: config.lmdbMapBytes,
     checkpointBytes: config.overlayBytes,
     maxOverlayBytes: 2 * config.overlayBytes,
