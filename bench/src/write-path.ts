@@ -3,8 +3,12 @@
  *
  *   npx node --cpu-prof bench/src/write-path.ts set
  *
+ * With `lmdb` behind the kind the store is on disk, and the thread that writes it counts too.
  * Prints microseconds of CPU an operation for batches of 1000 calls on 100,000 random keys.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { SlotRouter } from '../../server/src/cluster/slot-map.ts';
 import { KVServiceGetRequestSchema, KVServiceSetRequestSchema } from '../../server/src/gen/gomsg/v1/kv_pb.js';
@@ -19,6 +23,7 @@ import type { DuplexStream } from '../../server/src/services/method.ts';
 import { queueMethods } from '../../server/src/services/queue-service.ts';
 import { streamServer } from '../../server/src/services/stream-service.ts';
 import { defaultTopicSettings } from '../../server/src/state/stream/topic.ts';
+import { openLmdbStore } from '../../server/src/storage/lmdb-store.ts';
 import { openMemoryStore } from '../../server/src/storage/memory-store.ts';
 import { InFlight } from '../../server/src/transport/interceptors/in-flight.ts';
 import { pipelineMethod } from '../../server/src/transport/pipeline/pipeline.ts';
@@ -77,18 +82,22 @@ const frames = Array.from({ length: 200 }, (_, frame) =>
   ),
 );
 
+const folder = mkdtempSync(join(tmpdir(), 'gomsg-bench-'));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+const fail = (error: Error): never => {
+  throw error;
+};
+const store = process.argv[3] === 'lmdb' ? await openLmdbStore(folder, { onFatal: fail }) : openMemoryStore();
 const metrics = new NodeMetrics();
 const host = new GroupHost({
   log: new MemoryLog(),
-  store: openMemoryStore(),
+  store,
   metrics,
   clock: Date.now,
   random: Math.random,
   sessionIdleTimeout_ms: 3_600_000,
   node: { nodeId: 'bench', address: '' },
-  onFatal: (error) => {
-    throw error;
-  },
+  onFatal: fail,
 });
 host.add(1);
 await host.start();

@@ -265,6 +265,45 @@ describe('a store without room', () => {
   });
 });
 
+describe('a checkpoint', () => {
+  it('waits for the log: state without the entries that made it must never be on disk', async () => {
+    const store = openMemoryStore();
+    let sources: Promise<void> | undefined;
+    const watched = new Proxy(store, {
+      get(target, name) {
+        if (name === 'checkpoint') {
+          return (given: Promise<void>) => {
+            sources = given;
+            return given;
+          };
+        }
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    let synced = () => {};
+    class LaggingLog extends HeldLog {
+      override sync(): Promise<void> {
+        return new Promise((resolve) => {
+          synced = resolve;
+        });
+      }
+    }
+    const { host, group } = await start({ store: watched, log: new LaggingLog() });
+    await set(group, 'a', 'x');
+    const done = host.checkpoint();
+    expect(host.flushedIndex(group.id)).toBe(0);
+    expect(sources).toBeDefined();
+    synced();
+    await done;
+    expect(host.flushedIndex(group.id)).toBe(group.state.appliedIndex);
+    const stopped = host.stop();
+    await turns(5);
+    synced();
+    await stopped;
+  });
+});
+
 describe('a node that starts again', () => {
   it('replays what its log holds beyond the store, and goes on from there', async () => {
     const log = new HeldLog();

@@ -139,7 +139,8 @@ export class GroupHost implements GroupHostFace {
       group.state.save();
       return { group: group.id, index: group.state.appliedIndex };
     });
-    this.#checkpoint = store.checkpoint().then(
+    // State must never be on disk without the entries that made it: a log of the relaxed mode may lag behind.
+    this.#checkpoint = store.checkpoint(log.sync()).then(
       () => {
         metrics.storage.checkpointSeconds.observe((performance.now() - started) / 1000);
         for (const { group, index } of applied) {

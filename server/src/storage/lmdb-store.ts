@@ -41,6 +41,11 @@ export interface LmdbStoreOptions extends StoreEvents {
   readonly freeDiskBytes?: (directory: string) => number;
   /** Monotonic clock in ms. Default `performance.now`. */
   readonly now?: () => number;
+  /**
+   * Awaited before a batch is written: what the owner recovers the store from must hold at least as much by then, or a
+   * crash leaves the store ahead of it. Default: it does already.
+   */
+  readonly beforeWrite?: () => Promise<void>;
   /** What writes the batches. Default: the writer thread. */
   readonly writer?: CheckpointWriter;
 }
@@ -183,7 +188,7 @@ class LmdbStore implements Store {
     );
   }
 
-  checkpoint(): Promise<void> {
+  checkpoint(sources: Promise<void> = Promise.resolve()): Promise<void> {
     if (this.#refusal !== undefined) return Promise.reject(this.#refusal);
     if (this.#underWay !== undefined) return this.#underWay;
     const overlays = this.#overlays.filter((overlay) => !overlay.isEmpty);
@@ -193,7 +198,7 @@ class LmdbStore implements Store {
     if (lack !== undefined) return Promise.reject(new OutOfSpaceError(lack));
     if (!this.#active.isEmpty) this.#freezeActive();
     this.#oldestWriteAt = undefined;
-    this.#underWay = this.#flush(overlays.reverse());
+    this.#underWay = this.#flush(overlays.reverse(), sources);
     return this.#underWay;
   }
 
@@ -246,10 +251,12 @@ class LmdbStore implements Store {
   }
 
   /** @param overlays frozen, oldest first */
-  async #flush(overlays: readonly Overlay[]): Promise<void> {
+  async #flush(overlays: readonly Overlay[], sources: Promise<void>): Promise<void> {
     try {
       const batches: OverlayBatch[] = [];
       for (const overlay of overlays) batches.push(await batchOf(overlay));
+      await sources;
+      await this.#settings.beforeWrite?.();
       await this.#writer.write({ overlays: batches });
     } catch (error) {
       throw this.#fail(error);

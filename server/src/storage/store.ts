@@ -76,9 +76,11 @@ export interface Store extends StoreView {
   /**
    * Makes everything written so far survive: freezes the overlay at once, writes it to disk in one transaction in the
    * background, resolves when that transaction is flushed. A call while one is under way returns that one's promise.
+   * @param sources Awaited before anything reaches the disk: what the rows were made from must be durable first, or a
+   *   crash leaves state of which the log knows nothing. Its rejection kills the store. Default: nothing.
    * @throws OutOfSpaceError (as rejection) before anything is frozen, when there is too little room.
    */
-  checkpoint(): Promise<void>;
+  checkpoint(sources?: Promise<void>): Promise<void>;
   /** The overlay is full: writers wait for `onUnblocked`. */
   readonly blocked: boolean;
   /** Set while there is too little room to write the overlay out; the owner refuses writes meanwhile. */
