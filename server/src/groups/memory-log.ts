@@ -47,12 +47,6 @@ export class MemoryLog implements NodeLog {
     queueMicrotask(callback);
   }
 
-  sync(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  async sync(): Promise<void> {}
-
   entries(group: number, from: number, toExclusive: number, maxBytes: number): readonly Entry[] {
     const { baseIndex, entries } = this.#group(group);
     const found: Entry[] = [];

@@ -26,10 +26,6 @@ export interface NodeLog {
   saveHardState(group: number, state: HardState): void;
   /** Makes everything buffered durable, then calls back; in the order of the calls, never before it returns. */
   flush(callback: (error?: Error) => void): void;
-  /** Resolves once all that was flushed is on disk: a flush of the relaxed mode ends before that. */
-  sync(): Promise<void>;
-  /** Resolves when all that was flushed would survive a crash of the machine. A relaxed log flushes before that. */
-  sync(): Promise<void>;
   entries(group: number, from: number, toExclusive: number, maxBytes: number): readonly StoredEntry[];
   term(group: number, index: number): number | undefined;
   /** Entries up to `index` are in flushed state and may be dropped. */

@@ -6,7 +6,7 @@ import { EntryReader } from './entry-reader.ts';
 import { WalClosedError, WalCompactedError, WalFailedError, WalFullError } from './errors.ts';
 import { BATCH_OPENS_SESSION, MAX_ENTRY_BYTES, RecordKind, recordBytes } from './format.ts';
 import { GroupLog, type HardState, type LogEntry, type Unpin, unpin } from './group-log.ts';
-import { type LogFiles, logFilesIn, promised } from './log-files.ts';
+import { type LogFiles, logFilesIn } from './log-files.ts';
 import { type Recovered, recover, rewriteUnproven, type TornTail } from './recovery.ts';
 import { SegmentList } from './segment-list.ts';
 import { SegmentSpace } from './segment-space.ts';
@@ -233,16 +233,6 @@ export class Wal {
   }
 
   /**
-   * Resolves when all that was flushed is durable: with `fsyncIntervalMs` a flush ends before that. Rejects when the
-   * log died.
-   */
-  async sync(): Promise<void> {
-    this.#checkAlive();
-    await promised((done) => this.#committer.sync(done));
-    if (this.#failure !== undefined) throw this.#failure;
-  }
-
-  /**
    * Entries `from` ≤ index < `toExclusive`, from memory or from disk: as many as fit `maxBytes` of data, but one at
    * least if there is one.
    * @throws WalCompactedError when `from` was dropped, WalCorruptionError when an entry does not read back
@@ -277,17 +267,6 @@ export class Wal {
     if (log === undefined || index <= log.released || this.#failure !== undefined) return;
     log.released = Math.min(index, log.lastIndex);
     this.#segments.dropReleased();
-  }
-
-  /**
-   * Resolves once everything that was flushed so far has reached the disk. Only with `fsyncIntervalMs` does that ever
-   * take longer than the flush itself. Rejects with WalFailedError.
-   */
-  sync(): Promise<void> {
-    this.#checkAlive();
-    return new Promise((resolve, reject) => {
-      this.#committer.sync((error) => (error ? reject(this.#failure ?? error) : resolve()));
-    });
   }
 
   /**
