@@ -47,6 +47,8 @@ export class MemoryLog implements NodeLog {
     queueMicrotask(callback);
   }
 
+  async sync(): Promise<void> {}
+
   entries(group: number, from: number, toExclusive: number, maxBytes: number): readonly Entry[] {
     const { baseIndex, entries } = this.#group(group);
     const found: Entry[] = [];

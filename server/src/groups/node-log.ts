@@ -26,6 +26,8 @@ export interface NodeLog {
   saveHardState(group: number, state: HardState): void;
   /** Makes everything buffered durable, then calls back; in the order of the calls, never before it returns. */
   flush(callback: (error?: Error) => void): void;
+  /** Resolves when all that was flushed would survive a crash of the machine. A relaxed log flushes before that. */
+  sync(): Promise<void>;
   entries(group: number, from: number, toExclusive: number, maxBytes: number): readonly StoredEntry[];
   term(group: number, index: number): number | undefined;
   /** Entries up to `index` are in flushed state and may be dropped. */

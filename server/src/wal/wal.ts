@@ -6,7 +6,7 @@ import { EntryReader } from './entry-reader.ts';
 import { WalClosedError, WalCompactedError, WalFailedError, WalFullError } from './errors.ts';
 import { BATCH_OPENS_SESSION, MAX_ENTRY_BYTES, RecordKind, recordBytes } from './format.ts';
 import { GroupLog, type HardState, type LogEntry, type Unpin, unpin } from './group-log.ts';
-import { type LogFiles, logFilesIn } from './log-files.ts';
+import { type LogFiles, logFilesIn, promised } from './log-files.ts';
 import { type Recovered, recover, rewriteUnproven, type TornTail } from './recovery.ts';
 import { SegmentList } from './segment-list.ts';
 import { SegmentSpace } from './segment-space.ts';
@@ -230,6 +230,16 @@ export class Wal {
   flush(callback: FlushCallback): void {
     this.#checkAlive();
     this.#flush(callback);
+  }
+
+  /**
+   * Resolves when all that was flushed is durable: with `fsyncIntervalMs` a flush ends before that. Rejects when the
+   * log died.
+   */
+  async sync(): Promise<void> {
+    this.#checkAlive();
+    await promised((done) => this.#committer.sync(done));
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   /**
