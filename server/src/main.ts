@@ -1,4 +1,5 @@
 /** Serving as a program: settings in, signals out, exit codes that mean something. */
+import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import { configWarnings } from './config/cross-check.ts';
 import { changedSettings } from './config/document.ts';
 import { loadConfig } from './config/load.ts';
@@ -25,6 +26,8 @@ export async function serve(argv: readonly string[]): Promise<ExitCode> {
   }
   const logger = createLogger({ level: config.logLevel, format: config.logFormat });
   for (const warning of configWarnings(config)) logger.warn(warning);
+  // grpc-js complains of what hostile clients send on standard error; the log has its own account of it.
+  setLogVerbosity(logVerbosity.NONE);
   const metrics = new NodeMetrics();
   metrics.exposition.addProcessMetrics();
 

@@ -27,6 +27,7 @@ import { InFlight, inFlightLimit } from './transport/interceptors/in-flight.ts';
 import { intercept } from './transport/interceptors/intercept.ts';
 import { logging } from './transport/interceptors/logging.ts';
 import { metering } from './transport/interceptors/metering.ts';
+import { countSubscriptions } from './transport/interceptors/subscriptions.ts';
 import { pipelineMethod } from './transport/pipeline/pipeline.ts';
 import { openPort, type Port, type PortLimits, type TlsOptions } from './transport/port.ts';
 import { reflectionMethods } from './transport/reflection.ts';
@@ -268,7 +269,12 @@ async function openNodePort(
     port: config.port,
     methods: intercept(
       [...own, ...reflectionMethods(own)],
-      [metering(metrics.rpc), logging(logger), inFlightLimit(inFlight)],
+      [
+        metering(metrics.rpc),
+        logging(logger),
+        inFlightLimit(inFlight),
+        countSubscriptions(metrics.transport.subscriptions),
+      ],
     ),
     pages: probePages(health, metrics.exposition),
     limits,

@@ -41,11 +41,6 @@ export interface LmdbStoreOptions extends StoreEvents {
   readonly freeDiskBytes?: (directory: string) => number;
   /** Monotonic clock in ms. Default `performance.now`. */
   readonly now?: () => number;
-  /**
-   * Awaited before a batch is written: what the owner recovers the store from must hold at least as much by then, or a
-   * crash leaves the store ahead of it. Default: it does already.
-   */
-  readonly beforeWrite?: () => Promise<void>;
   /** What writes the batches. Default: the writer thread. */
   readonly writer?: CheckpointWriter;
 }
@@ -256,7 +251,6 @@ class LmdbStore implements Store {
       const batches: OverlayBatch[] = [];
       for (const overlay of overlays) batches.push(await batchOf(overlay));
       await sources;
-      await this.#settings.beforeWrite?.();
       await this.#writer.write({ overlays: batches });
     } catch (error) {
       throw this.#fail(error);
