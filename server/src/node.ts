@@ -250,6 +250,8 @@ async function openNodePort(
     inFlight,
     metrics: metrics.rpc,
     batchCalls: metrics.transport.pipelineBatchCalls,
+    maxFrameBytes: config.maxFrameBytes,
+    maxUnreadBytes: config.maxInFlightBytesPerClient,
     reportBug,
   });
   const names = new Set(services.map((method) => method.desc.parent.typeName));

@@ -58,13 +58,18 @@ export class InFlight {
         `the node has ${this.#total} bytes in flight, of ${this.#options.maxBytes} allowed`,
       );
     }
-    this.#byClient.set(client, held + bytes);
-    this.#total += bytes;
-    this.#meters.inFlightBytes.set(this.#total);
+    this.add(client, bytes);
     return undefined;
   }
 
-  /** Gives back what `take` took. */
+  /** Counts what is held already and cannot be refused, such as results that a client does not read. */
+  add(client: string, bytes: number): void {
+    this.#byClient.set(client, (this.#byClient.get(client) ?? 0) + bytes);
+    this.#total += bytes;
+    this.#meters.inFlightBytes.set(this.#total);
+  }
+
+  /** Gives back what `take` took or `add` counted. */
   give(client: string, bytes: number): void {
     const held = (this.#byClient.get(client) ?? 0) - bytes;
     if (held > 0) this.#byClient.set(client, held);

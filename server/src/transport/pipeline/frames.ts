@@ -29,6 +29,15 @@ const RESULT_ERROR = 0x1a;
 
 const NO_BYTES = new Uint8Array(0);
 
+/**
+ * Calls that one frame may have. An empty call is two bytes on the wire and some hundreds in memory: without this bound
+ * one frame of 16 MiB could fill a node's heap.
+ */
+export const CALLS_PER_FRAME_MAX = 65_536;
+
+/** Tags, lengths and call id of a result, at most. */
+const RESULT_OVERHEAD_BYTES = 24;
+
 /** Room that the writer of a quiet connection keeps. */
 const KEPT_BYTES = 16 * 1024;
 
@@ -49,7 +58,7 @@ export type MakeCall<C> = (
   retry: boolean,
 ) => C;
 
-/** Reads the calls of a frame. @throws RangeError when it is malformed */
+/** Reads the calls of a frame. @throws RangeError when it is malformed or has too many calls */
 export function readFrame<C>(bytes: Uint8Array, make: MakeCall<C>): C[] {
   const reader = new ByteReader(bytes);
   const header: FrameHeader = { sessionId: 0n, answeredBelow: 0 };
@@ -66,6 +75,9 @@ export function readFrame<C>(bytes: Uint8Array, make: MakeCall<C>): C[] {
         header.answeredBelow = reader.varint();
         break;
       case CALL:
+        if (calls.length === CALLS_PER_FRAME_MAX) {
+          throw new RangeError(`a frame has at most ${CALLS_PER_FRAME_MAX} calls`);
+        }
         calls.push(readCall(reader, reader.varint(), header, make));
         break;
       case TOPOLOGY_EPOCH:
@@ -155,6 +167,11 @@ export class ResultFrame {
       detail: errorDetail(failure),
     });
     this.#result(callId, RESULT_ERROR, toBinary(PipelineErrorSchema, error));
+  }
+
+  /** Bytes that a result of `bodyBytes` adds, at most. */
+  static resultBytes(bodyBytes: number): number {
+    return RESULT_OVERHEAD_BYTES + bodyBytes;
   }
 
   /** The frame as bytes of its own; the next one begins empty. */

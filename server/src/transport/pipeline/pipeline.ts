@@ -20,8 +20,14 @@ import { methodPath } from '../unknown-method.ts';
 import { ResultFrame, readFrame } from './frames.ts';
 import { PipelinedCall } from './pipelined-call.ts';
 
-/** Results are sent in frames of about this size at most. */
+/** A frame of results gets no further one past this size. A single larger result has a frame of its own. */
 const FRAME_BYTES = 1024 * 1024;
+
+const DEFAULT_MAX_FRAME_BYTES = 16 * 1024 * 1024;
+const DEFAULT_MAX_UNREAD_BYTES = 64 * 1024 * 1024;
+
+/** Of calls whose client went away before they were begun. */
+const CANCELLED = 1;
 
 export interface PipelineOptions {
   /** Bounds what the calls hold. */
@@ -29,6 +35,10 @@ export interface PipelineOptions {
   readonly metrics: RpcMetrics;
   /** Calls in a frame. */
   readonly batchCalls: Histogram;
+  /** Largest response message on the wire. Default 16 MiB. */
+  readonly maxFrameBytes?: number;
+  /** Bytes of results that a client may leave unread; past it its pipeline is ended. Default 64 MiB. */
+  readonly maxUnreadBytes?: number;
   readonly reportBug: ReportBug;
 }
 
@@ -65,14 +75,19 @@ export class Pipeline {
   readonly #stream: DuplexStream;
   readonly #context: CallContext;
   readonly #options: PipelineOptions;
+  /** The frame that gathers results. */
   readonly #results = new ResultFrame();
+  /** Complete frames that the client has yet to make room for, oldest first. What they hold counts as in flight. */
+  #unread: Uint8Array[] = [];
+  #unreadBytes = 0;
   /** Calls that arrived and wait because the client does not take its results. Reading is paused meanwhile. */
   #waiting: PipelinedCall[] = [];
   #open = 0;
   #flushDue = false;
   #backedUp = false;
   #halfClosed = false;
-  #closed = false;
+  /** Nothing is written or begun any more: the stream was ended, or its connection is gone. */
+  #over = false;
 
   constructor(
     targets: ReadonlyMap<number, Target>,
@@ -91,11 +106,7 @@ export class Pipeline {
       this.#halfClosed = true;
       this.#endIfDone();
     });
-    stream.onClose(() => {
-      this.#closed = true;
-      for (const call of this.#waiting) this.#release(call);
-      this.#waiting = [];
-    });
+    stream.onClose(() => this.#abandon());
   }
 
   get signal(): AbortSignal {
@@ -108,17 +119,23 @@ export class Pipeline {
 
   /** Takes the answer of a call. */
   answered(call: PipelinedCall, response: Uint8Array | undefined, failure: Failure | undefined): void {
-    this.#release(call);
-    const { meter } = call;
-    if (meter !== undefined) {
-      const code = failure === undefined ? 0 : grpcCode(failure);
-      meter.finished(code, (performance.now() - call.began_ms) / 1000);
-    }
-    if (this.#closed) return;
+    if (call.answered) return;
+    call.answered = true;
+    const { maxFrameBytes = DEFAULT_MAX_FRAME_BYTES } = this.#options;
+    if (response !== undefined && ResultFrame.resultBytes(response.length) > maxFrameBytes) {
+      this.#settle(call, undefined, answerTooLarge(response.length, maxFrameBytes));
+    } else this.#settle(call, response, failure);
+  }
+
+  #settle(call: PipelinedCall, response: Uint8Array | undefined, failure: Failure | undefined): void {
+    this.#finished(call, failure === undefined ? 0 : grpcCode(failure));
+    if (this.#over) return;
+    const bytes = ResultFrame.resultBytes(response?.length ?? 0);
+    if (this.#results.length > 0 && this.#results.length + bytes > FRAME_BYTES) this.#sendFrame();
+    if (this.#over) return;
     if (failure !== undefined) this.#results.fail(call.callId, failure);
     else if (response !== undefined) this.#results.ok(call.callId, response);
-    if (this.#results.length >= FRAME_BYTES) this.#flush();
-    else if (!this.#flushDue) {
+    if (!this.#flushDue) {
       // Runs behind everything that the event loop does in this step: results of one turn share a frame.
       this.#flushDue = true;
       queueMicrotask(() => this.#flush());
@@ -126,6 +143,7 @@ export class Pipeline {
   }
 
   #take(message: Uint8Array): void {
+    if (this.#over) return;
     const began_ms = performance.now();
     let calls: PipelinedCall[];
     try {
@@ -145,14 +163,14 @@ export class Pipeline {
         );
       });
     } catch (error) {
-      this.#stream.end({
+      this.#endWith({
         reason: ErrorReason.INVALID_REQUEST,
         message: `the frame is not a valid PipelineServiceExecuteRequest: ${error instanceof Error ? error.message : error}`,
       });
       return;
     }
     this.#options.batchCalls.observe(calls.length);
-    for (let i = 0; i < calls.length; i++) this.#accept(calls[i]!);
+    for (let i = 0; i < calls.length && !this.#over; i++) this.#accept(calls[i]!);
   }
 
   #accept(call: PipelinedCall): void {
@@ -184,7 +202,7 @@ export class Pipeline {
       return;
     }
     try {
-      target.method.handle(call.payload, call, call);
+      target.method.handle(call.takePayload(), call, call);
     } catch (error) {
       call.fail(toFailure(error, target.path, this.#options.reportBug));
     }
@@ -192,37 +210,114 @@ export class Pipeline {
 
   #flush(): void {
     this.#flushDue = false;
-    if (this.#closed || this.#results.length === 0) return;
-    if (!this.#backedUp && !this.#stream.write(this.#results.take())) {
-      this.#backedUp = true;
-      this.#stream.pause();
-    }
+    if (this.#over) return;
+    if (this.#results.length > 0 && !this.#backedUp) this.#sendFrame();
     this.#endIfDone();
   }
 
-  #drained(): void {
-    this.#backedUp = false;
-    this.#flush();
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const [position, call] of waiting.entries()) {
-      if (this.#backedUp) {
-        this.#waiting = waiting.slice(position);
-        return;
-      }
-      this.#dispatch(call);
+  /** Completes the frame and sends it, or keeps it until the client takes what it was sent before. */
+  #sendFrame(): void {
+    const frame = this.#results.take();
+    if (!this.#backedUp) this.#write(frame);
+    else {
+      this.#unread.push(frame);
+      this.#unreadBytes += frame.length;
+      this.#options.inFlight.add(this.peer, frame.length);
+      const { maxUnreadBytes = DEFAULT_MAX_UNREAD_BYTES } = this.#options;
+      if (this.#unreadBytes > maxUnreadBytes) this.#endWith(unread(this.#unreadBytes, maxUnreadBytes));
     }
-    if (!this.#backedUp && !this.#halfClosed) this.#stream.resume();
   }
 
-  #release(call: PipelinedCall): void {
+  #write(frame: Uint8Array): void {
+    if (this.#stream.write(frame)) return;
+    this.#backedUp = true;
+    this.#stream.pause();
+  }
+
+  #drained(): void {
+    if (this.#over) return;
+    this.#backedUp = false;
+    while (!this.#backedUp && this.#unread.length > 0) {
+      const frame = this.#unread.shift()!;
+      this.#forgetUnread(frame.length);
+      this.#write(frame);
+    }
+    this.#flush();
+    this.#beginWaiting();
+    if (!this.#backedUp && !this.#halfClosed && !this.#over) this.#stream.resume();
+  }
+
+  #beginWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (let position = 0; position < waiting.length; position++) {
+      if (this.#backedUp || this.#over) {
+        this.#waiting = waiting.slice(position);
+        if (this.#over) this.#abandon();
+        return;
+      }
+      const call = waiting[position]!;
+      if (call.deadline_ms !== undefined && Date.now() >= call.deadline_ms) call.fail(NOT_BEGUN_IN_TIME);
+      else this.#dispatch(call);
+    }
+  }
+
+  /** Ends the stream with an error. Answers of the calls that are open go nowhere. */
+  #endWith(failure: Failure): void {
+    this.#abandon();
+    this.#stream.end(failure);
+  }
+
+  /** Gives back what nobody will ask for any more. Calls that were begun give theirs back with their answer. */
+  #abandon(): void {
+    this.#over = true;
+    this.#forgetUnread(this.#unreadBytes);
+    this.#unread = [];
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const call of waiting) {
+      call.answered = true;
+      this.#finished(call, CANCELLED);
+    }
+  }
+
+  #forgetUnread(bytes: number): void {
+    if (bytes === 0) return;
+    this.#unreadBytes -= bytes;
+    this.#options.inFlight.give(this.peer, bytes);
+  }
+
+  /** The call is over, whatever becomes of its answer. */
+  #finished(call: PipelinedCall, code: number): void {
     this.#open--;
     if (call.heldBytes > 0) this.#options.inFlight.give(this.peer, call.heldBytes);
     call.heldBytes = 0;
+    call.meter?.finished(code, (performance.now() - call.began_ms) / 1000);
   }
 
   #endIfDone(): void {
-    if (this.#halfClosed && this.#open === 0 && this.#results.length === 0 && !this.#closed)
-      this.#stream.end();
+    if (!this.#halfClosed || this.#open > 0 || this.#over) return;
+    if (this.#results.length > 0 || this.#unread.length > 0) return;
+    this.#over = true;
+    this.#stream.end();
   }
+}
+
+const NOT_BEGUN_IN_TIME: Failure = {
+  reason: ErrorReason.DEADLINE_EXCEEDED,
+  message: 'the deadline of the call passed before it was begun: the client did not take its earlier results',
+};
+
+function answerTooLarge(bytes: number, maxFrameBytes: number): Failure {
+  return {
+    reason: ErrorReason.BATCH_TOO_LARGE,
+    message: `the answer has ${bytes} bytes, and a frame at most ${maxFrameBytes}; what the call changed stays changed`,
+  };
+}
+
+function unread(bytes: number, maxUnreadBytes: number): Failure {
+  return {
+    reason: ErrorReason.OVERLOADED,
+    message: `the client left ${bytes} bytes of results unread, of ${maxUnreadBytes} allowed; calls without a result may have been applied`,
+  };
 }

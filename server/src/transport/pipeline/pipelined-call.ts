@@ -12,7 +12,6 @@ import type { Pipeline, Target } from './pipeline.ts';
 export class PipelinedCall implements CallContext, Reply, SessionCall {
   readonly callId: number;
   readonly method: number;
-  readonly payload: Uint8Array;
   readonly sequence: number;
   readonly retry: boolean;
   readonly deadline_ms: number | undefined;
@@ -21,6 +20,9 @@ export class PipelinedCall implements CallContext, Reply, SessionCall {
   readonly began_ms: number;
   /** What it holds of the in-flight limits. */
   heldBytes: number;
+  /** It has its answer; a second one is a bug of its handler and goes nowhere. */
+  answered = false;
+  #payload: Uint8Array;
   readonly #pipeline: Pipeline;
   readonly #frame: FrameHeader;
 
@@ -40,7 +42,7 @@ export class PipelinedCall implements CallContext, Reply, SessionCall {
     this.#frame = frame;
     this.callId = callId;
     this.method = method;
-    this.payload = payload;
+    this.#payload = payload;
     this.sequence = sequence;
     this.retry = retry;
     this.deadline_ms = timeout_ms === 0 ? undefined : Date.now() + timeout_ms;
@@ -77,6 +79,16 @@ export class PipelinedCall implements CallContext, Reply, SessionCall {
     return this.target?.meter;
   }
 
+  /**
+   * The request, once. It is a view into the frame, which may be megabytes: a call that waits long for its answer must
+   * not keep that alive.
+   */
+  takePayload(): Uint8Array {
+    const payload = this.#payload;
+    this.#payload = NO_BYTES;
+    return payload;
+  }
+
   header(name: string): string | undefined {
     return this.#pipeline.header(name);
   }
@@ -89,3 +101,5 @@ export class PipelinedCall implements CallContext, Reply, SessionCall {
     this.#pipeline.answered(this, undefined, failure);
   }
 }
+
+const NO_BYTES = new Uint8Array(0);
