@@ -16,7 +16,6 @@ import {
   RaftCore,
   type RaftStatus,
   ReadRefusedError,
-  type Ready,
 } from '../raft/index.ts';
 import type { Proposal, ServiceGroup } from '../services/groups.ts';
 import { type Failure, isFailure } from '../state/failure.ts';
@@ -28,8 +27,11 @@ import type { NodeLog } from './node-log.ts';
 /** Data bytes at which a turn's commands are spread over several entries. One command may be larger. */
 const ENTRY_BYTES_MAX = 4 * 1024 * 1024;
 
-/** Commands in one entry: bounds how long applying one holds the event loop. */
-const ENTRY_COMMANDS_MAX = 8_192;
+/**
+ * Commands in one entry. An entry is applied in one go, so this bounds how long the event loop is held; and as the
+ * answers of one entry leave while the next is applied, a busy client has new calls on the way before the last are done.
+ */
+const ENTRY_COMMANDS_MAX = 256;
 
 /** Bytes of commands that may wait for their turn. Past it callers are told to come back. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
@@ -72,6 +74,12 @@ export class LogStateMismatchError extends Error {
   override readonly name = 'LogStateMismatchError';
 }
 
+/** Reads that may be served once an entry is applied. */
+interface ConfirmedReads {
+  readonly index: number;
+  readonly reads: readonly WaitingRead[];
+}
+
 interface WaitingRead {
   readonly query: (state: GroupState, now_ms: number) => void;
   readonly fail: (failure: Failure) => void;
@@ -99,6 +107,11 @@ export class Group implements ServiceGroup {
   /** Reads by the number under which the core was asked. */
   readonly #confirming = new Map<number, readonly WaitingRead[]>();
   #readRound = 0;
+  /** By rising index. */
+  #confirmed: ConfirmedReads[] = [];
+  /** Entries to apply, oldest first, from `#committedAt` on. */
+  #committed: Entry[] = [];
+  #committedAt = 0;
   #clock_ms = 0;
   /** True when this node may answer linearizable reads without asking anyone: see `#updateReadiness`. */
   #readsAtOnce = false;
@@ -154,7 +167,12 @@ export class Group implements ServiceGroup {
 
   /** Whether a write is still on its way to its answer. */
   get busy(): boolean {
-    return this.#waiting.length > 0 || this.#proposed.length > 0;
+    return this.#waiting.length > 0 || this.#proposed.length > 0 || this.applying;
+  }
+
+  /** Whether committed entries wait to be applied. */
+  get applying(): boolean {
+    return this.#committedAt < this.#committed.length;
   }
 
   /** A sole voter leads at once; the host then drives the group until it has applied what its log held. */
@@ -250,7 +268,7 @@ export class Group implements ServiceGroup {
   }
 
   /**
-   * Takes one batch of work: buffers what must be persisted, applies what is committed.
+   * Takes one batch of work: buffers what must be persisted, keeps what is committed for `applySome`.
    * Returns the last entry that a sync will make durable, when one was buffered.
    */
   advance(): { readonly index: number; readonly term: number } | undefined {
@@ -258,10 +276,39 @@ export class Group implements ServiceGroup {
     if (ready.hardState !== undefined) this.#log.saveHardState(this.id, ready.hardState);
     const last = ready.entries.at(-1);
     if (last !== undefined) this.#log.append(this.id, ready.entries);
-    if (ready.committed.length > 0) this.#applyCommitted(ready.committed);
+    if (ready.committed.length > 0) {
+      // The core bounds what is handed out and not yet applied.
+      if (this.applying) this.#committed.push(...ready.committed);
+      else {
+        this.#committed = [...ready.committed];
+        this.#committedAt = 0;
+      }
+    }
     if (ready.softState !== undefined) this.#roleChanged();
-    this.#serveConfirmed(ready);
+    for (const { index, context } of ready.readStates) {
+      const reads = this.#confirming.get(context);
+      this.#confirming.delete(context);
+      if (reads !== undefined) this.#confirmed.push({ index, reads });
+    }
+    this.#serveConfirmed();
     return last;
+  }
+
+  /** Applies committed entries, whole ones, until at least that many commands are done or none are left. */
+  applySome(commandsMin: number): void {
+    if (!this.applying) return;
+    let entry: Entry | undefined;
+    for (let done = 0; done < commandsMin && this.applying; ) {
+      entry = this.#committed[this.#committedAt++]!;
+      done += this.#apply(entry);
+    }
+    if (!this.applying) {
+      this.#committed = [];
+      this.#committedAt = 0;
+    }
+    this.#core.applied(entry!.index);
+    this.#updateReadiness();
+    this.#serveConfirmed();
   }
 
   /** Everything up to this entry is durable. */
@@ -281,18 +328,17 @@ export class Group implements ServiceGroup {
     }
   }
 
-  #applyCommitted(entries: readonly Entry[]): void {
-    for (const entry of entries) {
-      const own = this.#takeProposed(entry);
-      if (entry.kind !== EntryKind.NORMAL) this.state.skip(entry.index, entry.term);
-      else if (own === undefined) this.#applyForeign(entry);
-      else this.#applyOwn(entry, own);
+  /** Applies one entry and returns its number of commands, counting an entry without any as one. */
+  #apply(entry: Entry): number {
+    const own = this.#takeProposed(entry);
+    if (entry.kind !== EntryKind.NORMAL) {
+      this.state.skip(entry.index, entry.term);
+      return 1;
     }
-    this.#core.applied(entries.at(-1)!.index);
-    this.#updateReadiness();
+    return own === undefined ? this.#applyForeign(entry) : this.#applyOwn(entry, own);
   }
 
-  #applyOwn(entry: Entry, own: Proposed): void {
+  #applyOwn(entry: Entry, own: Proposed): number {
     const { proposals } = own;
     this.state.apply(entry.index, entry.term, own.stamp_ms, proposals, (position, outcome) => {
       const { reply } = proposals[position]!;
@@ -300,12 +346,14 @@ export class Group implements ServiceGroup {
       else reply.ok(outcome);
     });
     this.#host.onApplied(proposals.length);
+    return proposals.length;
   }
 
-  #applyForeign(entry: Entry): void {
+  #applyForeign(entry: Entry): number {
     const { stamp_ms, commands } = decodeLogEntry(entry.data);
     this.state.apply(entry.index, entry.term, stamp_ms, commands, undefined);
     this.#host.onApplied(commands.length);
+    return commands.length;
   }
 
   /** The commands that this node proposed as this very entry. Those that lost their index to another term fail. */
@@ -331,11 +379,9 @@ export class Group implements ServiceGroup {
     }
   }
 
-  #serveConfirmed(ready: Ready): void {
-    for (const { context } of ready.readStates) {
-      const reads = this.#confirming.get(context) ?? [];
-      this.#confirming.delete(context);
-      // One voter: committed entries are applied in the same step that hands them out, so the index is reached.
+  #serveConfirmed(): void {
+    while (this.#confirmed.length > 0 && this.#confirmed[0]!.index <= this.state.appliedIndex) {
+      const { reads } = this.#confirmed.shift()!;
       for (const { query } of reads) query(this.state, this.now());
     }
   }
@@ -361,8 +407,8 @@ export class Group implements ServiceGroup {
 
   /**
    * The sole voter of a group leads it for good: nobody else can commit anything, so what it has committed is all there
-   * is (ReadIndex, thesis §6.4, with a majority of one). From its first own commit on, and as everything committed is
-   * applied in the same step, it answers reads at once.
+   * is (ReadIndex, thesis §6.4, with a majority of one). From its first own commit on it answers reads at once from
+   * what is applied: a write is answered only when it is applied, so every answered write is seen.
    */
   #updateReadiness(): void {
     const { voters, votersOutgoing } = this.#core.configuration;

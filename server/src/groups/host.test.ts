@@ -140,9 +140,27 @@ describe('a group that is alone', () => {
     const { group, log } = await start();
     const { commit } = group.status();
     const syncs = log.syncs;
-    await Promise.all(Array.from({ length: 1000 }, (_, i) => set(group, `key-${i}`, 'x')));
+    await Promise.all(Array.from({ length: 200 }, (_, i) => set(group, `key-${i}`, 'x')));
     expect(group.status().commit).toBe(commit + 1);
     expect(log.syncs).toBe(syncs + 1);
+  });
+
+  it('applies a long turn in steps and lets others have theirs in between', async () => {
+    const { group, log } = await start();
+    const syncs = log.syncs;
+    let answered = 0;
+    const writes = Array.from({ length: 5000 }, async (_, i) => {
+      await set(group, `key-${i}`, 'x');
+      answered++;
+    });
+    const seen: number[] = [];
+    while (answered < 5000) {
+      await turns(1);
+      seen.push(answered);
+    }
+    await Promise.all(writes);
+    expect(log.syncs).toBe(syncs + 1);
+    expect(new Set(seen).size).toBeGreaterThan(10);
   });
 
   it('shares the sync of a turn between groups', async () => {

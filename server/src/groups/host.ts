@@ -45,8 +45,11 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 /** When a caller that met a full disk may try again. */
 const DISK_FULL_RETRY_MS = 1_000;
 
-/** Committed work that one group does before the event loop gets a chance to read its sockets. */
-const ADVANCES_PER_TURN = 64;
+/**
+ * Commands that one group applies before the event loop gets a chance to send their answers and to read its sockets:
+ * about a millisecond of work.
+ */
+const APPLIED_PER_STEP = 256;
 
 interface Write {
   readonly group: Group;
@@ -60,6 +63,7 @@ export class GroupHost implements GroupHostFace {
   /** Groups that asked for a turn. */
   #scheduled: Group[] = [];
   #turnDue = false;
+  #driveDue = false;
   #dueTimer: NodeJS.Timeout | undefined;
   #dueAt_ms = Number.POSITIVE_INFINITY;
   /** Groups whose due work is in the log and not yet applied. */
@@ -140,7 +144,10 @@ export class GroupHost implements GroupHostFace {
       return { group: group.id, index: group.state.appliedIndex };
     });
     // State must never be on disk without the entries that made it: a log of the relaxed mode may lag behind.
-    this.#checkpoint = store.checkpoint(log.sync()).then(
+    const synced = log.sync();
+    // A log that dies says so itself, and the store may not come to wait for it.
+    synced.catch(() => {});
+    this.#checkpoint = store.checkpoint(synced).then(
       () => {
         metrics.storage.checkpointSeconds.observe((performance.now() - started) / 1000);
         for (const { group, index } of applied) {
@@ -224,24 +231,34 @@ export class GroupHost implements GroupHostFace {
     if (this.held && this.#heldSince === undefined) this.#heldSince = performance.now();
   };
 
-  /** Takes every group's work, then syncs the log once for all of them. */
-  #drive(): void {
+  /**
+   * Takes every group's work and syncs the log once for all of them; then applies some of what is committed, while the
+   * disk works, and comes back for the rest.
+   */
+  readonly #drive = (): void => {
+    this.#driveDue = false;
     this.#guard(() => {
       const writes: Write[] = [];
       for (const group of this.#groups) {
-        for (let advances = 0; group.hasReady(); advances++) {
-          if (advances === ADVANCES_PER_TURN) {
-            this.schedule(group);
-            break;
-          }
+        while (group.hasReady()) {
           const last = group.advance();
           if (last !== undefined) writes.push({ group, index: last.index, term: last.term });
         }
-        this.#armDue(group);
       }
       if (writes.length > 0) this.#sync(writes);
+      for (const group of this.#groups) {
+        group.applySome(APPLIED_PER_STEP);
+        if (group.applying || group.hasReady()) this.#driveAgain();
+        this.#armDue(group);
+      }
       if (this.#options.store.shouldCheckpoint && this.#checkpoint === undefined) void this.checkpoint();
     });
+  };
+
+  #driveAgain(): void {
+    if (this.#driveDue) return;
+    this.#driveDue = true;
+    setImmediate(this.#drive);
   }
 
   #sync(writes: readonly Write[]): void {

@@ -29,6 +29,9 @@ export class Overlay implements Layer {
   #positions = new Uint32Array(POSITIONS_AT_START);
   #entryCount = 0;
   #keyBytes = 0;
+  /** The last key that was looked up: a write mostly follows the read of its key, and hashing a key twice costs. */
+  #recentKey: string | undefined;
+  #recentEntry: number | undefined;
   #hidden = KeyRanges.none;
   #holders = 1;
 
@@ -93,6 +96,8 @@ export class Overlay implements Layer {
   /** The position of the key's record, `DELETED`, or `MISSING` when a lower layer decides. */
   lookup(key: string): number {
     const entry = this.#entries.get(key);
+    this.#recentKey = key;
+    this.#recentEntry = entry;
     if (entry !== undefined) {
       const position = this.#positions[entry] as number;
       return this.#arena.isDeletion(position) ? DELETED : position;
@@ -137,7 +142,7 @@ export class Overlay implements Layer {
   }
 
   #write(key: string, value: Uint8Array, promisedNew: boolean): void {
-    const entry = this.#entries.get(key);
+    const entry = key === this.#recentKey ? this.#recentEntry : this.#entries.get(key);
     if (entry === undefined) {
       this.#add(key, this.#arena.append(key, value, promisedNew));
     } else {
@@ -155,12 +160,14 @@ export class Overlay implements Layer {
     }
     this.#positions[entry] = position;
     this.#entries.set(key, entry);
+    this.#recentKey = undefined;
     this.#index.add(key, entry);
     this.#keyBytes += key.length;
   }
 
   readonly #forget = (key: string): void => {
     this.#entries.delete(key);
+    this.#recentKey = undefined;
     this.#keyBytes -= key.length;
   };
 }
