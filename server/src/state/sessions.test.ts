@@ -1,9 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import { isFailure, type Outcome } from './failure.ts';
-import { SESSIONS_MAX, SessionTable, UNRECEIVED_MAX } from './sessions.ts';
+import {
+  ALL_UNRECEIVED_BYTES_MAX,
+  SESSIONS_MAX,
+  SessionTable,
+  UNRECEIVED_BYTES_MAX,
+  UNRECEIVED_MAX,
+} from './sessions.ts';
 import { ModelStore } from './testing/model-store.ts';
 
+const MIB = 1024 * 1024;
+/** What a row of the ordered store may hold. */
+const ROW_BYTES_MAX = 16 * MIB;
 const HOUR = 3_600_000;
 const NOW = 1_767_225_600_000;
 
@@ -148,6 +157,83 @@ describe('the table', () => {
     expect(run(again, at(kept, 1, { retry: true }), 'twice', NOW + HOUR)).toBe('SESSION_EXPIRED');
     expect(run(again, at(gone, 1, { retry: true }), 'twice', NOW + HOUR)).toBe('SESSION_EXPIRED');
     expect(again.open(NOW - HOUR)).toBeGreaterThan(kept);
+  });
+
+  it('fits the rows of the store, whatever its sessions hold, and comes back whole', () => {
+    const store = new ModelStore();
+    const table = new SessionTable(store, 1);
+    const [large, small] = [table.open(NOW), table.open(NOW)];
+    const value = (sequence: number) => new Uint8Array(10 * MIB).fill(sequence);
+    for (const sequence of [1, 2, 3]) {
+      table.begin(at(large, sequence), NOW);
+      table.finish(at(large, sequence), value(sequence));
+    }
+    run(table, at(small, 1), 'small');
+    table.save();
+    expect(Math.max(...[...store.rows.values()].map(({ length }) => length))).toBeLessThan(ROW_BYTES_MAX);
+
+    const again = new SessionTable(store, 1);
+    again.load();
+    expect(again.size).toBe(2);
+    for (const sequence of [1, 2, 3]) {
+      const outcome = again.begin(at(large, sequence, { retry: true }), NOW) as Uint8Array;
+      expect(Buffer.from(value(sequence)).equals(outcome)).toBe(true);
+    }
+    expect(run(again, at(small, 1, { retry: true }), 'twice')).toBe('small');
+  });
+
+  it('leaves no rows behind of a session that became smaller, closed, or began anew', () => {
+    const store = new ModelStore();
+    const table = new SessionTable(store, 1);
+    const id = table.open(NOW);
+    table.save();
+    const rowsBefore = store.rows.size;
+    const hold = (sequence: number, bytes: number, answeredBelow = 0) => {
+      table.begin(at(id, sequence, { answeredBelow }), NOW);
+      table.finish(at(id, sequence), new Uint8Array(bytes));
+      table.save();
+    };
+    hold(1, 20 * MIB);
+    hold(2, 10, 2);
+    expect(store.rows.size).toBe(rowsBefore + 1);
+    hold(3, 20 * MIB, 3);
+    table.close(id);
+    hold(4, 10);
+    expect(store.rows.size).toBe(rowsBefore + 1);
+    const again = new SessionTable(store, 1);
+    again.load();
+    expect(again.begin(at(id, 4, { retry: true }), NOW)).toHaveLength(10);
+    table.close(id);
+    table.save();
+    expect(store.rows.size).toBe(rowsBefore);
+  });
+
+  it('is bounded in what all sessions hold together: those unused longest go', () => {
+    const table = new SessionTable(new ModelStore(), 1);
+    const answerBytes = UNRECEIVED_BYTES_MAX / 2;
+    const count = Math.ceil(ALL_UNRECEIVED_BYTES_MAX / answerBytes) + 1;
+    // One buffer for all: the table counts what each answer has.
+    const shared = new Uint8Array(answerBytes);
+    const ids = Array.from({ length: count }, () => table.open(NOW));
+    for (const [i, id] of ids.entries()) {
+      table.begin(at(id, 1), NOW + i);
+      table.finish(at(id, 1), shared);
+    }
+    expect(run(table, at(ids[0]!, 1, { retry: true }), 'twice', NOW + count)).toBe('SESSION_EXPIRED');
+    expect(table.begin(at(ids.at(-1)!, 1, { retry: true }), NOW + count)).toBe(shared);
+    expect(table.size).toBeLessThan(count);
+  });
+
+  it('does not keep the memory of others alive with the answers that it keeps', () => {
+    const table = new SessionTable(new ModelStore(), 1);
+    const id = table.open(NOW);
+    const pool = new Uint8Array(64 * 1024);
+    table.begin(at(id, 1), NOW);
+    table.finish(at(id, 1), pool.subarray(100, 110));
+    table.save();
+    const kept = table.begin(at(id, 1, { retry: true }), NOW) as Uint8Array;
+    expect(kept).toHaveLength(10);
+    expect(kept.buffer.byteLength).toBeLessThan(1024);
   });
 
   it('does not mix up groups', () => {

@@ -11,7 +11,7 @@
  */
 import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import { type Failure, isFailure, type Outcome } from './failure.ts';
-import { groupPrefix, prefixEnd, table } from './keys.ts';
+import { groupPrefix, prefixEnd, table, u32Key } from './keys.ts';
 import type { SessionPosition } from './log-entry.ts';
 import type { StateStore } from './machine.ts';
 import { ByteReader, ByteWriter } from './wire.ts';
@@ -22,8 +22,14 @@ export const SESSIONS_MAX = 100_000;
 /** Outcomes that one session may leave unreceived; the client bounds its calls in flight well below it. */
 export const UNRECEIVED_MAX = 16_384;
 
-/** Bytes of outcomes that one session may leave unreceived. */
+/** Bytes of outcomes that one session may leave unreceived; passed by its last outcome at most. */
 export const UNRECEIVED_BYTES_MAX = 64 * 1024 * 1024;
+
+/** The same over all sessions of a group: past it sessions that were unused longest are forgotten, a tenth at once. */
+export const ALL_UNRECEIVED_BYTES_MAX = 256 * 1024 * 1024;
+
+/** A session is stored in as many rows of this size as it needs: one value of the store would not hold them all. */
+const ROW_BYTES = 1024 * 1024;
 
 /** Session ids are the millisecond of their opening, then this many bits that make them unique. */
 const ID_COUNTER_BITS = 22n;
@@ -34,6 +40,12 @@ const CLOCK_MARGIN_MS = 5 * 60_000;
 /** What a `Failure` outcome is assumed to occupy. */
 const FAILURE_BYTES = 256;
 
+/** What an outcome costs beside its bytes: its object and its place in the map. */
+const OUTCOME_OVERHEAD_BYTES = 128;
+
+/** An outcome that keeps this many times its own bytes of memory alive gets memory of its own when it is saved. */
+const PINNED_TIMES_MAX = 4;
+
 interface Session {
   readonly id: bigint;
   lastUse_ms: number;
@@ -41,6 +53,8 @@ interface Session {
   receivedBelow: number;
   readonly outcomes: Map<number, Outcome>;
   outcomeBytes: number;
+  /** Rows that it has in the store. */
+  rows: number;
   dirty: boolean;
 }
 
@@ -49,8 +63,10 @@ export class SessionTable {
   readonly #prefix: string;
   readonly #counters: string;
   readonly #sessions = new Map<bigint, Session>();
-  /** Sessions that the store still has and the table no longer does. */
-  readonly #removed = new Set<bigint>();
+  /** Sessions that the store still has and the table no longer does, with their number of rows. */
+  readonly #removed = new Map<bigint, number>();
+  /** Bytes of the outcomes of all sessions. */
+  #outcomeBytes = 0;
   /** The last session that was used: most commands come in runs of one session. */
   #recent: Session | undefined;
   #horizon_ms = 0;
@@ -104,7 +120,12 @@ export class SessionTable {
     const session = this.#sessions.get(position.sessionId);
     if (session === undefined) return; // closed by a command of the same entry
     session.outcomes.set(position.sequence, outcome);
-    session.outcomeBytes += outcomeBytes(outcome);
+    const bytes = outcomeBytes(outcome);
+    session.outcomeBytes += bytes;
+    this.#outcomeBytes += bytes;
+    if (this.#outcomeBytes > ALL_UNRECEIVED_BYTES_MAX) {
+      this.#evictLeastUsed(() => this.#outcomeBytes <= 0.9 * ALL_UNRECEIVED_BYTES_MAX);
+    }
   }
 
   /** Forgets sessions that were not used for `idleTimeout_ms`. */
@@ -116,28 +137,53 @@ export class SessionTable {
 
   save(): void {
     const store = this.#store;
-    for (const id of this.#removed) store.delete(this.#key(id));
+    for (const [id, rows] of this.#removed) {
+      for (let row = 0; row < rows; row++) store.delete(this.#key(id, row));
+    }
     this.#removed.clear();
     const writer = new ByteWriter();
     for (const session of this.#sessions.values()) {
       if (!session.dirty) continue;
       session.dirty = false;
-      store.put(this.#key(session.id), encodeSession(session, writer.reset()));
+      unpin(session.outcomes);
+      this.#write(session, encodeSession(session, writer.reset()));
     }
     store.put(this.#counters, writer.reset().u64(this.#horizon_ms).binary(idKey(this.#lastId)).view());
   }
 
   load(): void {
     const to = prefixEnd(this.#prefix);
+    let id: bigint | undefined;
+    let rows: Uint8Array[] = [];
     for (const { key, value } of this.#store.range({ from: this.#prefix, to: to ?? '' })) {
-      const session = decodeSession(readIdKey(key, this.#prefix.length), value);
-      this.#sessions.set(session.id, session);
+      const idOfRow = readIdKey(key, this.#prefix.length);
+      if (id !== undefined && id !== idOfRow) {
+        this.#adopt(decodeSession(id, rows));
+        rows = [];
+      }
+      id = idOfRow;
+      rows.push(value);
     }
+    if (id !== undefined) this.#adopt(decodeSession(id, rows));
     const counters = this.#store.get(this.#counters);
     if (counters === undefined) return;
     const reader = new ByteReader(counters);
     this.#horizon_ms = reader.u64();
     this.#lastId = readIdKey(reader.binary(8), 0);
+  }
+
+  #adopt(session: Session): void {
+    this.#sessions.set(session.id, session);
+    this.#outcomeBytes += session.outcomeBytes;
+  }
+
+  #write(session: Session, encoded: Uint8Array): void {
+    let row = 0;
+    for (let from = 0; from < encoded.length; from += ROW_BYTES, row++) {
+      this.#store.put(this.#key(session.id, row), encoded.subarray(from, from + ROW_BYTES));
+    }
+    for (let old = row; old < session.rows; old++) this.#store.delete(this.#key(session.id, old));
+    session.rows = row;
   }
 
   #enter(position: SessionPosition, stamp_ms: number): Session | undefined {
@@ -147,13 +193,16 @@ export class SessionTable {
     if (session === undefined) {
       const opened_ms = Number(sessionId >> ID_COUNTER_BITS);
       if (position.retry && opened_ms <= this.#horizon_ms + CLOCK_MARGIN_MS) return undefined;
-      if (this.#sessions.size >= SESSIONS_MAX) this.#evictLeastUsed();
+      if (this.#sessions.size >= SESSIONS_MAX) {
+        this.#evictLeastUsed(() => this.#sessions.size <= 0.9 * SESSIONS_MAX);
+      }
       session = {
         id: sessionId,
         lastUse_ms: stamp_ms,
         receivedBelow: 0,
         outcomes: new Map(),
         outcomeBytes: 0,
+        rows: this.#removed.get(sessionId) ?? 0,
         dirty: true,
       };
       this.#sessions.set(sessionId, session);
@@ -179,15 +228,20 @@ export class SessionTable {
     const outcome = session.outcomes.get(sequence);
     if (outcome === undefined) return;
     session.outcomes.delete(sequence);
-    session.outcomeBytes -= outcomeBytes(outcome);
+    const bytes = outcomeBytes(outcome);
+    session.outcomeBytes -= bytes;
+    this.#outcomeBytes -= bytes;
   }
 
-  /** A tenth at a time, so that a flood of sessions does not sort the table for each of them. */
-  #evictLeastUsed(): void {
+  /** Until it is enough, which is a tenth, so that a flood of sessions does not sort the table for each of them. */
+  #evictLeastUsed(enough: () => boolean): void {
     const byUse = [...this.#sessions.values()].sort(
       (a, b) => a.lastUse_ms - b.lastUse_ms || (a.id < b.id ? -1 : 1),
     );
-    for (const session of byUse.slice(0, Math.ceil(SESSIONS_MAX / 10))) this.#evict(session);
+    for (const session of byUse) {
+      if (enough()) return;
+      this.#evict(session);
+    }
   }
 
   #evict(session: Session): void {
@@ -196,13 +250,16 @@ export class SessionTable {
   }
 
   #remove(id: bigint): void {
-    if (!this.#sessions.delete(id)) return;
-    if (this.#recent?.id === id) this.#recent = undefined;
-    this.#removed.add(id);
+    const session = this.#sessions.get(id);
+    if (session === undefined) return;
+    this.#sessions.delete(id);
+    this.#outcomeBytes -= session.outcomeBytes;
+    if (this.#recent === session) this.#recent = undefined;
+    if (session.rows > 0) this.#removed.set(id, session.rows);
   }
 
-  #key(id: bigint): string {
-    return this.#prefix + idKey(id);
+  #key(id: bigint, row: number): string {
+    return this.#prefix + idKey(id) + u32Key(row);
   }
 }
 
@@ -215,7 +272,18 @@ function expired(position: SessionPosition): Failure {
 }
 
 function outcomeBytes(outcome: Outcome): number {
-  return isFailure(outcome) ? FAILURE_BYTES : outcome.length;
+  return OUTCOME_OVERHEAD_BYTES + (isFailure(outcome) ? FAILURE_BYTES : outcome.length);
+}
+
+/**
+ * A small outcome is a view into a block of memory that it shares with others, and may be kept much longer than they
+ * are: for as long as its client is idle.
+ */
+function unpin(outcomes: Map<number, Outcome>): void {
+  for (const [sequence, outcome] of outcomes) {
+    if (isFailure(outcome) || outcome.buffer.byteLength <= PINNED_TIMES_MAX * outcome.length) continue;
+    outcomes.set(sequence, new Uint8Array(outcome));
+  }
 }
 
 function idKey(id: bigint): string {
@@ -243,14 +311,15 @@ function encodeSession(session: Session, writer: ByteWriter): Uint8Array {
   return writer.view();
 }
 
-function decodeSession(id: bigint, value: Uint8Array): Session {
-  const reader = new ByteReader(value);
+function decodeSession(id: bigint, rows: readonly Uint8Array[]): Session {
+  const reader = new ByteReader(Buffer.concat(rows));
   const session: Session = {
     id,
     lastUse_ms: reader.u64(),
     receivedBelow: reader.varint(),
     outcomes: new Map(),
     outcomeBytes: 0,
+    rows: rows.length,
     dirty: false,
   };
   for (let count = reader.varint(); count > 0; count--) {
