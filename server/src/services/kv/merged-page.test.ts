@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { Consistency } from '../../gen/gomsg/v1/common_pb.js';
+import type { GroupState } from '../../state/group-state.ts';
 import type { Entry, Page, PageOptions } from '../../state/kv/page.ts';
-import { mergePages } from './merged-page.ts';
+import type { ServiceGroup } from '../groups.ts';
+import { mergePages, readMergedPage } from './merged-page.ts';
 
 const record = new Uint8Array(9);
 
@@ -53,4 +56,50 @@ it('goes no further than the group that looked at the least', () => {
   const slow: Page = { entries: [], reached: 'f' };
   const done: Page = { entries: ['a', 'f1', 'z'].map((key) => ({ key, record })), reached: undefined };
   expect(mergePages([slow, done], options)).toEqual({ entries: [{ key: 'a', record }], reached: 'f' });
+});
+
+/** Groups that share out the keys, and take note of what they are asked for. */
+function groupsOf(keys: readonly string[], count: number, asked: PageOptions[]): ServiceGroup[] {
+  return Array.from({ length: count }, (_, group) => ({
+    id: group + 1,
+    submit: () => {},
+    read: (_consistency, query) => {
+      const own = keys.filter((_key, i) => i % count === group);
+      const page = (options: PageOptions) => {
+        asked.push(options);
+        return pageOf(own, options);
+      };
+      query({ kv: { page, revision: 1 } } as unknown as GroupState, 0);
+    },
+  }));
+}
+
+it('reads little more than a page, however many groups there are', () => {
+  const keys = Array.from({ length: 5000 }, (_, i) => `key-${String(i).padStart(5, '0')}`);
+  const asked: PageOptions[] = [];
+  const groups = groupsOf(keys, 64, asked);
+  const options: PageOptions = { from: '', to: undefined, limit: 1000, maxBytes: 1024 * 1024 };
+  const seen: string[] = [];
+  let after: string | undefined;
+  let pages = 0;
+  do {
+    readMergedPage(
+      groups,
+      Consistency.LINEARIZABLE,
+      { ...options, after },
+      ({ entries, reached }) => {
+        seen.push(...entries.map(({ key }) => key));
+        after = reached;
+        pages++;
+      },
+      (failure) => expect.fail(failure.message),
+    );
+  } while (after !== undefined);
+  expect(seen).toEqual(keys);
+  expect(pages).toBeLessThanOrEqual(6);
+  const first = asked.slice(0, groups.length);
+  const total = (read: (part: PageOptions) => number) => first.reduce((sum, part) => sum + read(part), 0);
+  expect(total(({ limit }) => limit)).toBeLessThan(2.1 * options.limit);
+  expect(total(({ maxBytes }) => maxBytes)).toBeLessThan(2.1 * options.maxBytes);
+  expect(first.every((part) => part.groups === 64)).toBe(true);
 });

@@ -4,6 +4,12 @@ import type { Failure } from '../../state/failure.ts';
 import type { Entry, Page, PageOptions } from '../../state/kv/page.ts';
 import type { ServiceGroup } from '../groups.ts';
 
+/**
+ * How much more than its even share of a page each group is asked for. Keys are spread evenly by their hash: with twice
+ * the share most pages come out full, and no answer makes the groups read more than two of it.
+ */
+const SHARE_FACTOR = 2;
+
 export interface MergedPage extends Page {
   /** Group id → revision of its keys at the read. */
   readonly revisions: ReadonlyMap<number, number>;
@@ -17,6 +23,7 @@ export function readMergedPage(
   done: (page: MergedPage) => void,
   fail: (failure: Failure) => void,
 ): void {
+  const part = partOf(options, groups.length);
   const pages: Page[] = [];
   const revisions = new Map<number, number>();
   let failed = false;
@@ -25,7 +32,7 @@ export function readMergedPage(
       consistency,
       (state, now_ms) => {
         if (failed) return;
-        pages.push(state.kv.page(options, now_ms));
+        pages.push(state.kv.page(part, now_ms));
         revisions.set(group.id, state.kv.revision);
         if (pages.length === groups.length) done({ ...mergePages(pages, options), revisions });
       },
@@ -36,6 +43,18 @@ export function readMergedPage(
       },
     );
   }
+}
+
+/** What one of several groups is asked for. */
+function partOf(options: PageOptions, groups: number): PageOptions {
+  if (groups === 1) return options;
+  const share = SHARE_FACTOR / groups;
+  return {
+    ...options,
+    limit: Math.min(options.limit, Math.ceil(options.limit * share)),
+    maxBytes: Math.min(options.maxBytes, Math.ceil(options.maxBytes * share)),
+    groups,
+  };
 }
 
 /**

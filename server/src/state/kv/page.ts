@@ -4,14 +4,17 @@ import type { StateStore } from '../machine.ts';
 import type { Glob } from './glob.ts';
 import { isExpired } from './record.ts';
 
-/** Rows that one page looks at, whether or not they match. */
+/** Rows that one page looks at over all groups, whether or not they match. */
 const MAX_ROWS = 10_000;
 
-/** Bytes of the rows that one page looks at. */
+/** Bytes of the rows that one page looks at, over all groups. */
 const MAX_ROW_BYTES = 16 * 1024 * 1024;
 
-/** Comparisons that one page spends on matching its pattern. */
+/** Comparisons that one page spends on matching its pattern, over all groups. */
 const MAX_GLOB_STEPS = 2_000_000;
+
+/** Rows that every group may look at, however many there are. */
+const MIN_ROWS = 64;
 
 /** Keys are binary strings of their UTF-8 bytes; byte order is their order. */
 export interface PageOptions {
@@ -31,6 +34,8 @@ export interface PageOptions {
   readonly keysOnly?: boolean;
   /** Only keys that match. */
   readonly glob?: Glob | undefined;
+  /** Groups that each give a page for one answer, and share what a page may look at. Default 1. */
+  readonly groups?: number;
 }
 
 export interface Entry {
@@ -53,9 +58,11 @@ export function readPage(
   options: PageOptions,
   now_ms: number,
 ): Page {
-  const { after, glob, reverse = false } = options;
+  const { after, glob, reverse = false, groups = 1 } = options;
   const matchesAll = glob === undefined || glob.isPrefix;
-  const stepsAllowed = (glob?.steps ?? 0) + MAX_GLOB_STEPS;
+  const stepsAllowed = (glob?.steps ?? 0) + MAX_GLOB_STEPS / groups;
+  const rowsAllowed = Math.max(MIN_ROWS, MAX_ROWS / groups);
+  const rowBytesAllowed = MAX_ROW_BYTES / groups;
   const entries: Entry[] = [];
   let entryBytes = 0;
   let rows = 0;
@@ -74,8 +81,8 @@ export function readPage(
   for (const row of store.range(range)) {
     const full =
       entries.length >= options.limit ||
-      rows >= MAX_ROWS ||
-      rowBytes >= MAX_ROW_BYTES ||
+      rows >= rowsAllowed ||
+      rowBytes >= rowBytesAllowed ||
       (glob !== undefined && glob.steps >= stepsAllowed);
     if (full) return { entries, reached: last };
     rows++;
