@@ -9,14 +9,23 @@ interface BufGen {
   readonly plugins: readonly { readonly out: string }[];
 }
 
+/** What `npm run generate` runs: gomsg's own contracts, and the standard protocols of the transport. */
+const templates = ['buf.gen.yaml', 'server/src/transport/proto/buf.gen.yaml'];
+
 const outFolders = new Set(
-  (parse(readFileSync('buf.gen.yaml', 'utf8')) as BufGen).plugins.map(({ out }) => out),
+  templates.flatMap((template) =>
+    (parse(readFileSync(template, 'utf8')) as BufGen).plugins.map(({ out }) => out),
+  ),
 );
 
 const fresh = mkdtempSync(join(tmpdir(), 'gomsg-generated-'));
 process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
-const { status } = spawnSync('buf', ['generate', '--output', fresh], { stdio: 'inherit' });
-if (status !== 0) process.exit(status ?? 1);
+for (const template of templates) {
+  const { status } = spawnSync('buf', ['generate', '--template', template, '--output', fresh], {
+    stdio: 'inherit',
+  });
+  if (status !== 0) process.exit(status ?? 1);
+}
 
 const differences = [...outFolders].flatMap((out) => {
   const wanted = filesOf(join(fresh, out));
