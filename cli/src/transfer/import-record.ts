@@ -48,7 +48,7 @@ export class ImportRecord {
     this.#leftOut = state.leftOut;
   }
 
-  /** @throws UsageError when an unfinished import is recorded that is not to be resumed, or is another one */
+  /** @throws UsageError when what is recorded and what --resume and --restart ask for do not fit */
   static open(target: string, format: FileFormat, options: ImportOptions): ImportRecord {
     const { file, resume, restart } = options;
     if (resume && restart) throw new UsageError('--resume and --restart exclude each other');
@@ -59,6 +59,13 @@ export class ImportRecord {
     const shape = `--format ${format} ${options.shape}`.trim();
     const identity = { target, shape };
     const recorded = path === undefined || restart ? undefined : readCheckpoint(path);
+    if (resume && recorded === undefined) {
+      // Not begun from the start: a script that repeats a finished import must not import it twice.
+      throw new UsageError(
+        `there is no unfinished import: ${path} does not exist`,
+        'If it was never begun, leave out --resume.',
+      );
+    }
     if (path === undefined || recorded === undefined) {
       const limits = { maxRows: boundedBatch(options.batch), maxBytes: options.batchBytes };
       return new ImportRecord(path, file, identity, { limits, position: FILE_START, leftOut: 0 });

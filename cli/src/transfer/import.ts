@@ -42,9 +42,6 @@ export interface ImportJob<Item> {
 /** Batches of a key/value import on their way at once. */
 const MAX_BATCHES_IN_FLIGHT = 4;
 
-/** Longest time between two checkpoints where a later start only repeats some work. */
-const CHECKPOINT_INTERVAL_MS = 250;
-
 export async function runImport<Item>(
   context: CommandContext,
   options: ImportOptions,
@@ -64,11 +61,9 @@ export async function runImport<Item>(
   const { signal: _, ...call } = context.call();
 
   let session: ImportSession | undefined;
-  let checkpointAt_ms = performance.now();
   const checkpoint = () => {
     record.save(session?.place);
     session?.confirmReceived();
-    checkpointAt_ms = performance.now();
   };
   const send = (batch: Batch<Item>) =>
     withRetries(retries, (attempt) => {
@@ -89,7 +84,7 @@ export async function runImport<Item>(
       session?.advance();
       record.advance(batch, reader.columns);
       rows += batch.items.length;
-      if (session !== undefined || performance.now() - checkpointAt_ms > CHECKPOINT_INTERVAL_MS) checkpoint();
+      checkpoint();
       progress.update(rows, batch.end);
     },
   });

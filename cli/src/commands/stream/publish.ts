@@ -19,7 +19,7 @@ const MAX_MESSAGES_A_CALL = 10_000;
 const messageSpecs = {
   key: option(text('key'), 'messages of one key keep their order'),
   headers,
-  partition: option(uint32, 'append to this partition, whatever the key'),
+  partition: option(uint32, 'append to this partition, whatever the key', { short: 'p' }),
 };
 
 export const publish = command({

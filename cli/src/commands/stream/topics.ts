@@ -206,7 +206,7 @@ export const purge = command({
   specs: {
     topic: argument('the topic'),
     beforeOffset: option(uint64, 'only messages below this offset'),
-    partition: option(uint32, 'only this partition'),
+    partition: option(uint32, 'only this partition', { short: 'p' }),
   },
   async run(context, { topic, beforeOffset, partition }) {
     const answer = await context.client.stream.purge(

@@ -1,0 +1,99 @@
+/** A real server in a process of its own, that can be killed like one. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** The program as it is in the sources. */
+export const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
+
+/** Environment of its processes: what one compiled is there for the next. */
+export const MAIN_ENVIRONMENT: NodeJS.ProcessEnv = {
+  ...process.env,
+  NODE_COMPILE_CACHE: join(tmpdir(), 'gomsg-test-compile-cache'),
+};
+
+export interface ServerOptions {
+  /** `memory` starts faster and forgets all. */
+  readonly storage: 'lmdb' | 'memory';
+}
+
+export class ServerProcess {
+  readonly #storage: ServerOptions['storage'];
+  readonly #folder = mkdtempSync(join(tmpdir(), 'gomsg-cli-test-'));
+  #child: ChildProcess | undefined;
+  #port = 0;
+
+  private constructor({ storage }: ServerOptions) {
+    this.#storage = storage;
+  }
+
+  static async start(options: ServerOptions): Promise<ServerProcess> {
+    const server = new ServerProcess(options);
+    try {
+      await server.restart();
+    } catch (error) {
+      await server.remove();
+      throw error;
+    }
+    return server;
+  }
+
+  /** `host:port`, the same after every restart. */
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  /** Where a test may put its files; removed with the server. */
+  get folder(): string {
+    return this.#folder;
+  }
+
+  /** Starts again on what the last process left, once it is gone. */
+  async restart(): Promise<void> {
+    const settings = [
+      `--port=${this.#port}`,
+      `--storage=${this.#storage}`,
+      `--data-dir=${join(this.#folder, 'data')}`,
+      '--log-format=json',
+    ];
+    const child = spawn(process.execPath, [MAIN, 'serve', ...settings], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    this.#port = await servedPort(child);
+  }
+
+  /** kill -9, and the end of the process. */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exit;
+  }
+
+  async remove(): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** The port, as soon as the log names it. */
+function servedPort(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const seen: string[] = [];
+    for (const stream of [child.stdout!, child.stderr!]) {
+      createInterface(stream).on('line', (line) => {
+        seen.push(line);
+        const match = /gomsg serves on [^:]+:(\d+)/.exec(line);
+        if (match) resolve(Number(match[1]));
+      });
+    }
+    child.on('error', reject);
+    child.on('exit', (code) => reject(new Error(`the server ended with ${code}:\n${seen.join('\n')}`)));
+  });
+}
