@@ -22,7 +22,9 @@ export class LmdbTable implements Table {
     const found = this.#find(key);
     if (found === undefined) return undefined;
     // The buffer belongs to lmdb-js, is longer than the value, and is overwritten by the next read.
-    return new Uint8Array(new Uint8Array(found.buffer, found.byteOffset, this.#database.lastSize));
+    const value = Buffer.allocUnsafe(this.#database.lastSize);
+    Buffer.prototype.copy.call(found, value, 0, 0, value.length);
+    return value;
   }
 
   has(key: string): boolean {

@@ -4,11 +4,11 @@ import { type AddressInfo, createServer as createTcpServer, type Server, type So
 import { createServer as createTlsServer, type SecureContextOptions } from 'node:tls';
 import type { DescFile } from '@bufbuild/protobuf';
 import type { Method } from '../services/method.ts';
-import { createConnectServer } from './connect-server.ts';
 import { type ConnectionMeters, Connections } from './connections.ts';
 import type { ReportBug } from './failures.ts';
 import { createGrpcServer } from './grpc-server.ts';
 import { createHttp1Server, createHttpListener, type Pages, textPage } from './http-server.ts';
+import { lazyConnectServer } from './lazy-connect.ts';
 import { MethodNames } from './unknown-method.ts';
 
 /** Bounds and times of a port. All have defaults, in `PORT_DEFAULTS`. */
@@ -100,7 +100,7 @@ export async function openPort(options: PortOptions): Promise<Port> {
     draining: draining.signal,
     report: options.reportBug,
   };
-  const connect = createConnectServer(options.methods, options.files ?? [], { ...limits, ...streams });
+  const connect = lazyConnectServer(options.methods, options.files ?? [], { ...limits, ...streams });
   const pages: Pages = { '/': () => textPage(200, WELCOME), ...options.pages };
   const listener = createHttpListener(connect, pages, names, options.reportBug);
   const http1 = createHttp1Server(listener, { ...limits, headersTimeout_ms: limits.handshakeTimeout_ms });
