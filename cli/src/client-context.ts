@@ -7,6 +7,9 @@ import type { ProcessStreams } from './process-streams.ts';
 /** The longest that the client's timeouts can be. */
 const MAX_TIMEOUT_MS = 99_999_999;
 
+/** A transfer that waits for its server should find it soon after it is back. */
+const MAX_RECONNECT_DELAY_MS = 500;
+
 /** The client is loaded here: help and completion do without. */
 export async function openContext(
   options: GlobalOptions,
@@ -16,7 +19,7 @@ export async function openContext(
 ): Promise<CommandContext> {
   const { connect } = await import('@gomsg/client/raw');
   return {
-    client: connect({ address: options.server }),
+    client: connect({ address: options.server, maxReconnectDelay_ms: MAX_RECONNECT_DELAY_MS }),
     server: options.server,
     output,
     stdin: streams.stdin,

@@ -55,7 +55,6 @@ export function buildProgram(options: ProgramOptions): Command {
   const program = new Command('gomsg')
     .description('Key/value, message queues and event streams in one service.')
     .version(options.version, '-V, --version', 'show the version')
-    .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help of a command')
     .usage('[server flags] | <command> …')
     .addHelpText('after', HELP_AFTER);
@@ -85,6 +84,12 @@ function settle(command: Command, { write, writeError, columns }: ProgramOptions
       outputError: () => {},
       getOutHelpWidth: () => columns,
       getErrHelpWidth: () => columns,
+    })
+    .helpOption('-h, --help', 'show help')
+    // Choices and defaults are told by the placeholder and the text.
+    .configureHelp({
+      optionDescription: ({ description }) => description,
+      argumentDescription: ({ description }) => description,
     })
     .showSuggestionAfterError();
 }

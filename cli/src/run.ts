@@ -92,7 +92,7 @@ async function runClient(args: readonly string[], options: RunOptions, printing:
     {
       name: COMPLETION,
       summary: 'Write a script that completes commands and options in a shell.',
-      argument: { name: 'shell', help: 'the shell', choices: SHELLS },
+      argument: { name: 'shell', help: SHELLS.join(', '), choices: SHELLS },
       run: ([name]) => {
         shell = SHELLS.find((candidate) => candidate === name);
       },

@@ -11,7 +11,8 @@ import { readAll } from '../output/output.ts';
 /** The largest that a server can be set to take. */
 const MAX_CONTENT_BYTES = 256 * 1024 * 1024;
 
-export const STDIN = '-';
+/** In the place of a file: standard input or output. */
+export const STANDARD_STREAM = '-';
 
 export const contentArgument = (what: string) =>
   optionalArgument(`the ${what}; - reads it from standard input`, text(what));
@@ -31,7 +32,7 @@ export async function readContent(
     );
   }
   if (file !== undefined) return bounded(what, await readFile(file));
-  if (argument === STDIN) return bounded(what, await readAll(stdin, MAX_CONTENT_BYTES));
+  if (argument === STANDARD_STREAM) return bounded(what, await readAll(stdin, MAX_CONTENT_BYTES));
   if (argument !== undefined) return Buffer.from(argument);
   throw new UsageError(
     `the ${what} is missing`,

@@ -14,7 +14,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { fileError, STDIN } from '../commands/content-source.ts';
+import { fileError, STANDARD_STREAM } from '../commands/content-source.ts';
 import { UsageError } from '../errors.ts';
 import type { BatchLimits } from './batches.ts';
 import type { FilePosition } from './record.ts';
@@ -51,12 +51,12 @@ export interface Checkpoint extends ImportIdentity {
 }
 
 export function checkpointPath(file: string, given: string | undefined): string | undefined {
-  return given ?? (file === STDIN ? undefined : `${file}.gomsg-import`);
+  return given ?? (file === STANDARD_STREAM ? undefined : `${file}.gomsg-import`);
 }
 
 /** Of the first `offset` bytes, or of as many of them as are looked at. */
 export function fingerprintOf(path: string, offset: number): string {
-  if (path === STDIN) return '';
+  if (path === STANDARD_STREAM) return '';
   const beginning = Buffer.alloc(fingerprintBytes(offset));
   let length: number;
   try {
@@ -127,7 +127,7 @@ export function checkSame(path: string, recorded: Checkpoint, now: ImportIdentit
     );
   }
   const { offset } = recorded.position;
-  const isShorter = file !== STDIN && statSync(file).size < offset;
+  const isShorter = file !== STANDARD_STREAM && statSync(file).size < offset;
   if (isShorter || recorded.fingerprint !== fingerprintOf(file, offset)) {
     throw new UsageError(
       `${file} is not the file that ${path} records`,

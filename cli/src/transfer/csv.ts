@@ -1,7 +1,6 @@
 /** CSV (RFC 4180) with headings in its first record, also with other delimiters. */
 import { Readable } from 'node:stream';
 import { CsvError, type Info, parse } from 'csv-parse';
-import { stringify } from 'csv-stringify/sync';
 import { CommandError } from '../errors.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { type Json, type JsonObject, stringify as stringifyJson } from '../output/json.ts';
@@ -98,31 +97,32 @@ function malformed(error: CsvError, number: number): CommandError {
   });
 }
 
-/** Lines of a CSV file; what is no string is written as JSON, unset fields are empty. */
+/**
+ * Lines of a CSV file; what is no string is written as JSON, unset fields are empty. Written here rather than by
+ * csv-stringify, with which exporting a million messages took more than twice as long.
+ */
 export function csvLines(
   columns: readonly string[],
   records: readonly JsonObject[],
   delimiter: string,
 ): string {
-  const rows = records.map((record) => columns.map((column) => cell(record[column])));
-  return stringifyRows(rows, delimiter);
+  return records.map((record) => line(columns.map((column) => cell(record[column], delimiter)))).join('');
+
+  function line(cells: readonly string[]): string {
+    // A record of one empty cell would be an empty line, which is no record.
+    return cells.length === 1 && cells[0] === '' ? '""\n' : `${cells.join(delimiter)}\n`;
+  }
 }
 
 export function csvHeadings(columns: readonly string[], delimiter: string): string {
-  return stringifyRows([columns], delimiter);
+  return `${columns.map((column) => cell(column, delimiter)).join(delimiter)}\n`;
 }
 
-function stringifyRows(rows: readonly (readonly string[])[], delimiter: string): string {
-  return stringify(rows as string[][], {
-    delimiter,
-    // A carriage return at the end of a record would be taken for a part of the line end.
-    quoted_match: /[\r\n]/,
-    // A record of one empty column would be an empty line, which is no record.
-    quoted_empty: rows[0]?.length === 1,
-  });
-}
+/** A carriage return alone ends no record, but would be taken for a part of the line end behind it. */
+const QUOTED = /["\r\n\ufeff]/;
 
-function cell(value: Json | undefined): string {
+function cell(value: Json | undefined, delimiter: string): string {
   if (value === undefined || value === null) return '';
-  return typeof value === 'string' ? value : stringifyJson(value);
+  const text = typeof value === 'string' ? value : stringifyJson(value);
+  return QUOTED.test(text) || text.includes(delimiter) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -1,6 +1,6 @@
 /** Where records are written: a file, whole or not at all, or standard output. */
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { fileError, STDIN as STDOUT } from '../commands/content-source.ts';
+import { fileError, STANDARD_STREAM } from '../commands/content-source.ts';
 import { CommandError, UsageError } from '../errors.ts';
 import { ExitCode } from '../exit-codes.ts';
 import { type JsonObject, stringify } from '../output/json.ts';
@@ -40,7 +40,7 @@ export interface RecordWriterOptions {
 }
 
 export async function openRecordWriter(options: RecordWriterOptions, output: Output): Promise<RecordWriter> {
-  if (options.path === STDOUT) return new EncodingWriter(options, new StandardOutput(output), true);
+  if (options.path === STANDARD_STREAM) return new EncodingWriter(options, new StandardOutput(output), true);
   const { path, append } = options;
   const writtenPath = append ? path : `${path}.partial`;
   try {

@@ -3,7 +3,7 @@
 import type { GomsgError } from '@gomsg/client/errors';
 import { duration, text } from '../arguments/kinds.ts';
 import { argument, flag, option, optionOr, type Values } from '../arguments/spec.ts';
-import { STDIN as STDOUT } from '../commands/content-source.ts';
+import { STANDARD_STREAM } from '../commands/content-source.ts';
 import type { CommandContext } from '../context.ts';
 import { ExitCode } from '../exit-codes.ts';
 import type { JsonObject } from '../output/json.ts';
@@ -86,7 +86,7 @@ export async function runExport<Item>(
   const elapsed_ms = performance.now() - startedAt_ms;
   // Standard output may hold the records themselves.
   const summary = `exported ${summaryOf(rows, elapsed_ms)}`;
-  if (options.file === STDOUT) output.note(summary);
+  if (options.file === STANDARD_STREAM) output.note(summary);
   else if (output.isJson) await output.json({ rows, elapsedMs: Math.round(elapsed_ms) });
   else await output.line(summary);
   return ExitCode.done;

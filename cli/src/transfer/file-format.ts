@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { extname } from 'node:path';
 import { choice } from '../arguments/kinds.ts';
 import { option } from '../arguments/spec.ts';
-import { fileError, STDIN } from '../commands/content-source.ts';
+import { fileError, STANDARD_STREAM } from '../commands/content-source.ts';
 import { UsageError } from '../errors.ts';
 import { readCsv } from './csv.ts';
 import { readNdjson } from './ndjson.ts';
@@ -26,7 +26,8 @@ const FORMATS_BY_EXTENSION: Readonly<Record<string, FileFormat>> = {
 
 /** @throws UsageError when the extension says nothing */
 export function formatOf(path: string, given: FileFormat | undefined): FileFormat {
-  const format = given ?? (path === STDIN ? 'ndjson' : FORMATS_BY_EXTENSION[extname(path).toLowerCase()]);
+  const format =
+    given ?? (path === STANDARD_STREAM ? 'ndjson' : FORMATS_BY_EXTENSION[extname(path).toLowerCase()]);
   if (format !== undefined) return format;
   throw new UsageError(
     `the extension of ${path} does not tell its format`,
@@ -45,7 +46,7 @@ export function openRows(
   format: FileFormat,
   from: FilePosition,
 ): RowReader {
-  const chunks = path === STDIN ? skipBytes(stdin, from.offset) : readFile(path, from.offset);
+  const chunks = path === STANDARD_STREAM ? skipBytes(stdin, from.offset) : readFile(path, from.offset);
   return format === 'ndjson' ? readNdjson(chunks, from) : readCsv(chunks, from, delimiterOf(format));
 }
 

@@ -52,6 +52,7 @@ export class ImportRecord {
   static open(target: string, format: FileFormat, options: ImportOptions): ImportRecord {
     const { file, resume, restart } = options;
     if (resume && restart) throw new UsageError('--resume and --restart exclude each other');
+    if (options.doubtful !== undefined && !resume) throw new UsageError('--doubtful is for --resume');
     const path = checkpointPath(file, options.state);
     if (path === undefined && resume) {
       throw new UsageError('--resume of standard input needs --state', 'Give the same --state to every run.');

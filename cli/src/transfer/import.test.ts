@@ -187,11 +187,20 @@ describe('an import', () => {
     const stopped = await gomsg(`kv import ${bad}`);
     expect(stopped.exitCode).toBe(ExitCode.failed);
     expect(stopped.err).toMatch(/^gomsg: row 2: has no field value/);
-    const { exitCode, out, err } = await gomsg(`kv import ${bad} --skip-bad --restart -o json`);
+    expect(existsSync(`${bad}.gomsg-import`)).toBe(false);
+    const { exitCode, out, err } = await gomsg(`kv import ${bad} --skip-bad -o json`);
     expect(exitCode).toBe(ExitCode.done);
     expect(JSON.parse(out)).toMatchObject({ rows: 2, leftOut: 2 });
     expect(err).toMatch(/row 2 left out: .*\ngomsg: row 3 left out: /);
     expect((await gomsg('kv keys bad:*')).out).toBe('bad:1\nbad:4\n');
+  });
+
+  it('of a file that is not there says so', async () => {
+    const { exitCode, err } = await gomsg('kv import no-such-file.csv');
+    expect({ exitCode, err }).toEqual({
+      exitCode: ExitCode.failed,
+      err: expect.stringMatching(/^gomsg: no-such-file.csv: ENOENT/),
+    });
   });
 
   it('lets the later of two rows with one key win, however many batches are on their way', async () => {

@@ -8,7 +8,7 @@
 import { statSync } from 'node:fs';
 import { ErrorReason, GomsgError } from '@gomsg/client/errors';
 import type { RawCallOptions } from '@gomsg/client/raw';
-import { STDIN } from '../commands/content-source.ts';
+import { fileError, STANDARD_STREAM } from '../commands/content-source.ts';
 import type { CommandContext } from '../context.ts';
 import { CommandError } from '../errors.ts';
 import { ExitCode } from '../exit-codes.ts';
@@ -65,6 +65,12 @@ export async function runImport<Item>(
     record.save(session?.place);
     session?.confirmReceived();
   };
+  // Before the first batch goes out, and no earlier: where nothing was sent there is nothing to resume.
+  let hasBegun = false;
+  const begin = () => {
+    if (!hasBegun) checkpoint();
+    hasBegun = true;
+  };
   const send = (batch: Batch<Item>) =>
     withRetries(retries, (attempt) => {
       if (batch.items.length === 0) return Promise.resolve();
@@ -96,7 +102,6 @@ export async function runImport<Item>(
           : await withRetries(retries, () => ImportSession.open(client, call));
     }
     let skipDoubtful = options.doubtful === 'skip' && record.session !== undefined;
-    checkpoint();
     const batching = {
       ...record.limits,
       toItem: (row: Row) => badRows.check(row, job.toItem(row)),
@@ -107,6 +112,7 @@ export async function runImport<Item>(
     for await (const batch of batchesOf(reader.rows(), batching)) {
       if (signal.aborted) break;
       await inFlight.add(batch, () => {
+        begin();
         const isSkipped = skipDoubtful;
         skipDoubtful = false;
         return isSkipped ? Promise.resolve() : send(batch);
@@ -115,17 +121,14 @@ export async function runImport<Item>(
     await inFlight.drain();
   } catch (error) {
     await inFlight.abandon();
-    checkpoint();
+    if (hasBegun) checkpoint();
     if (signal.aborted && isTransient(error instanceof CommandError ? error.cause : error))
       return interrupted();
     throw error;
   } finally {
     progress.stop();
   }
-  if (signal.aborted) {
-    checkpoint();
-    return interrupted();
-  }
+  if (signal.aborted) return interrupted();
   // A session that stays open is forgotten by the server when it has idled long enough.
   await session?.close(client, call).catch(() => {});
   record.remove();
@@ -146,7 +149,12 @@ export async function runImport<Item>(
 }
 
 function totalBytes(file: string): number | undefined {
-  return file === STDIN ? undefined : statSync(file).size;
+  if (file === STANDARD_STREAM) return undefined;
+  try {
+    return statSync(file).size;
+  } catch (error) {
+    throw fileError(file, error);
+  }
 }
 
 /** The failure with the rows that it is about, and how to go on. */

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ErrorReason, GomsgError } from '@gomsg/client/errors';
 
 const FIRST_DELAY_MS = 100;
-const MAX_DELAY_MS = 2_000;
+const MAX_DELAY_MS = 1_000;
 
 /** gRPC codes with which a connection that is lost in the middle of a call shows itself. */
 const LOST_CONNECTION_CODES: ReadonlySet<number> = new Set([

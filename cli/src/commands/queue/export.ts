@@ -14,7 +14,7 @@ import { UsageError } from '../../errors.ts';
 import { humanEnum } from '../../output/human.ts';
 import { messageToJson } from '../../output/json.ts';
 import { type ExportJob, exportSpecs, runExport } from '../../transfer/export.ts';
-import { STDIN as STDOUT } from '../content-source.ts';
+import { STANDARD_STREAM } from '../content-source.ts';
 import { ackAll } from './ack-all.ts';
 import { MAX_PEEKED_A_PAGE } from './peek.ts';
 import { messageState } from './states.ts';
@@ -55,7 +55,7 @@ export const exportMessages = command({
     if (!drain)
       return runExport(context, values, copyJob(context, queue, state.length === 0 ? LIVE_STATES : state));
     if (state.length > 0) throw new UsageError('--drain takes ready messages; it excludes --state');
-    if (values.file === STDOUT) {
+    if (values.file === STANDARD_STREAM) {
       throw new UsageError('--drain needs a file', 'Into a pipe there is "gomsg queue consume".');
     }
     return runExport(context, values, drainJob(context, queue));
