@@ -13,7 +13,7 @@ export const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 /** Environment of its processes: what one compiled is there for the next. */
 export const MAIN_ENVIRONMENT: NodeJS.ProcessEnv = {
   ...process.env,
-  NODE_COMPILE_CACHE: join(tmpdir(), 'gomsg-test-compile-cache'),
+  NODE_COMPILE_CACHE: fileURLToPath(new URL('../../../node_modules/.cache/gomsg-tests', import.meta.url)),
 };
 
 export interface ServerOptions {
