@@ -87,7 +87,25 @@ export interface Port {
   drain(timeout_ms: number): Promise<void>;
 }
 
-/** Opens the port. Rejects when the address is in use or may not be bound. */
+/** The address cannot be listened on. The message says why and what to change. */
+export class PortUnavailableError extends Error {
+  override readonly name = 'PortUnavailableError';
+}
+
+const UNAVAILABLE: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process listens there; stop it, or choose another port with --port',
+  EACCES: 'this user may not listen there; choose a port above 1023 with --port',
+  EADDRNOTAVAIL: 'this machine has no such address; choose one of its own with --host',
+  ENOTFOUND: 'the name of the host does not resolve; choose an address with --host',
+};
+
+function unavailable(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  const why = UNAVAILABLE[error.code ?? ''];
+  if (why === undefined) return error;
+  return new PortUnavailableError(`cannot listen on ${host}:${port}: ${why}`, { cause: error });
+}
+
+/** Opens the port. Rejects with PortUnavailableError when the address is in use or may not be bound. */
 export async function openPort(options: PortOptions): Promise<Port> {
   const limits: PortLimits = { ...PORT_DEFAULTS, ...options.limits };
   const draining = new AbortController();
@@ -109,9 +127,10 @@ export async function openPort(options: PortOptions): Promise<Port> {
 
   const server = listenerFor(options.tls, connections, limits);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    const refuse = (error: Error) => reject(unavailable(error, options.host, options.port));
+    server.once('error', refuse);
     server.listen(options.port, options.host, () => {
-      server.off('error', reject);
+      server.off('error', refuse);
       resolve();
     });
   });
