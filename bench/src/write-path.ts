@@ -84,7 +84,7 @@ const frames = Array.from({ length: 200 }, (_, frame) =>
 
 const folder = mkdtempSync(join(tmpdir(), 'gomsg-bench-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-const fail = (error: Error): never => {
+const fail = (error: unknown): never => {
   throw error;
 };
 const store = process.argv[3] === 'lmdb' ? await openLmdbStore(folder, { onFatal: fail }) : openMemoryStore();
@@ -94,10 +94,12 @@ const host = new GroupHost({
   store,
   metrics,
   clock: Date.now,
+  monotonic: () => performance.now(),
   random: Math.random,
   sessionIdleTimeout_ms: 3_600_000,
   node: { nodeId: 'bench', address: '' },
   onFatal: fail,
+  reportBug: fail,
 });
 host.add(1);
 await host.start();

@@ -22,6 +22,7 @@ import type { Failure } from './state/failure.ts';
 import { type LmdbStoreOptions, openLmdbStore } from './storage/lmdb-store.ts';
 import { openMemoryStore } from './storage/memory-store.ts';
 import type { Store, StoreEvents } from './storage/store.ts';
+import type { ReportBug } from './transport/failures.ts';
 import { healthMethods, probePages } from './transport/health.ts';
 import { InFlight, inFlightLimit } from './transport/interceptors/in-flight.ts';
 import { intercept } from './transport/interceptors/intercept.ts';
@@ -72,6 +73,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const draining = new AbortController();
   const startedAt_ms = Date.now();
   const undo: (() => unknown)[] = [];
+  const reportBug = (error: unknown, where: string): void =>
+    logger.error({ err: error, where }, 'a bug was met');
   let failed = false;
   const onFatal = (error: Error): void => {
     if (failed) return;
@@ -101,6 +104,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       store,
       metrics,
       clock: Date.now,
+      monotonic: () => performance.now(),
       random: Math.random,
       sessionIdleTimeout_ms: config.sessionIdleTimeoutMs,
       node: {
@@ -110,6 +114,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
         },
       },
       onFatal,
+      reportBug,
     });
     hosting = host;
     for (let group = 0; group < identity.groups; group++) host.add(FIRST_DATA_GROUP + group);
@@ -143,7 +148,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     });
     undo.push(() => streams.close());
 
-    const port = await openNodePort(config, logger, metrics, health, [
+    const port = await openNodePort(config, logger, reportBug, metrics, health, [
       ...kvMethods({ router, limits: config }),
       ...queueMethods({ router, limits: config, draining: draining.signal }),
       ...streams.methods,
@@ -236,12 +241,11 @@ async function openLog(
 async function openNodePort(
   config: Config,
   logger: Logger,
+  reportBug: ReportBug,
   metrics: NodeMetrics,
   health: Health,
   services: readonly Method[],
 ): Promise<Port> {
-  const reportBug = (error: unknown, where: string): void =>
-    logger.error({ err: error, where }, 'a bug was met');
   const inFlight = new InFlight(
     { maxBytesPerClient: config.maxInFlightBytesPerClient, maxBytes: config.maxInFlightBytes },
     metrics.transport,

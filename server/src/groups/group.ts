@@ -10,6 +10,7 @@ import {
   type Configuration,
   type Entry,
   EntryKind,
+  entryBytes,
   makeConfiguration,
   NotLeaderError,
   ProposalDroppedError,
@@ -18,29 +19,18 @@ import {
   ReadRefusedError,
 } from '../raft/index.ts';
 import type { Proposal, ServiceGroup } from '../services/groups.ts';
-import { type Failure, isFailure } from '../state/failure.ts';
+import type { Reply } from '../services/method.ts';
+import { type Failure, isFailure, type Outcome } from '../state/failure.ts';
 import { GroupState } from '../state/group-state.ts';
-import { COMMAND_OVERHEAD_BYTES, decodeLogEntry, encodeLogEntry } from '../state/log-entry.ts';
+import { decodeLogEntry, encodeLogEntry } from '../state/log-entry.ts';
 import type { StateStore } from '../state/machine.ts';
+import { GroupClock } from './group-clock.ts';
 import type { NodeLog } from './node-log.ts';
-
-/** Data bytes at which a turn's commands are spread over several entries. One command may be larger. */
-const ENTRY_BYTES_MAX = 4 * 1024 * 1024;
-
-/**
- * Commands in one entry. An entry is applied in one go, so this bounds how long the event loop is held; and as the
- * answers of one entry leave while the next is applied, a busy client has new calls on the way before the last are done.
- */
-const ENTRY_COMMANDS_MAX = 256;
-
-/** Bytes of commands that may wait for their turn. Past it callers are told to come back. */
-const WAITING_BYTES_MAX = 64 * 1024 * 1024;
+import { type WaitingRead, WaitingReads } from './waiting-reads.ts';
+import { type NextEntry, WaitingWrites } from './waiting-writes.ts';
 
 /** When a caller that was refused for lack of room may try again. */
 const RETRY_AFTER_MS = 50;
-
-/** Reads that may wait for leadership to be confirmed. */
-const WAITING_READS_MAX = 65_536;
 
 /** What a group needs of its node. */
 export interface GroupHostFace {
@@ -48,10 +38,18 @@ export interface GroupHostFace {
   schedule(group: Group): void;
   /** Unix milliseconds. */
   clock(): number;
-  /** Why writes are refused node-wide just now, such as a full disk; undefined when they are not. */
-  writeRefusal(): Failure | undefined;
+  /** Milliseconds of a clock that is never set. */
+  monotonic(): number;
+  /** False while log or store are short of room: see `writeRefusal`. */
+  readonly hasRoom: boolean;
+  /** Why writes of a method are refused node-wide just now, such as a full disk; undefined when they are not. */
+  writeRefusal(method: number): Failure | undefined;
   /** True while writes wait for the overlay to be written out. */
   readonly held: boolean;
+  /** Makes room in the log for an entry of this turn. False when it has to wait until what is buffered is written. */
+  takeLogRoom(bytes: number): boolean;
+  /** Tells operators of a bug that was met and survived. */
+  reportBug(error: unknown, where: string): void;
   /** Told of every applied entry, with its number of commands. */
   onApplied(commands: number): void;
   /** Address of a Raft node id. */
@@ -74,15 +72,11 @@ export class LogStateMismatchError extends Error {
   override readonly name = 'LogStateMismatchError';
 }
 
-/** Reads that may be served once an entry is applied. */
-interface ConfirmedReads {
+/** Entries that were given to the log: the id of the last one, and what they occupy. */
+export interface Written {
   readonly index: number;
-  readonly reads: readonly WaitingRead[];
-}
-
-interface WaitingRead {
-  readonly query: (state: GroupState, now_ms: number) => void;
-  readonly fail: (failure: Failure) => void;
+  readonly term: number;
+  readonly bytes: number;
 }
 
 /** Commands of one entry that this node proposed, until the entry is applied. */
@@ -99,20 +93,14 @@ export class Group implements ServiceGroup {
   readonly #core: RaftCore;
   readonly #host: GroupHostFace;
   readonly #log: NodeLog;
-  #waiting: Proposal[] = [];
-  #waitingBytes = 0;
+  readonly #clock: GroupClock;
+  readonly #waiting = new WaitingWrites();
   /** Entries proposed and not yet applied, by rising index. */
   #proposed: Proposed[] = [];
-  #reads: WaitingRead[] = [];
-  /** Reads by the number under which the core was asked. */
-  readonly #confirming = new Map<number, readonly WaitingRead[]>();
-  #readRound = 0;
-  /** By rising index. */
-  #confirmed: ConfirmedReads[] = [];
+  readonly #reads = new WaitingReads();
   /** Entries to apply, oldest first, from `#committedAt` on. */
   #committed: Entry[] = [];
   #committedAt = 0;
-  #clock_ms = 0;
   /** True when this node may answer linearizable reads without asking anyone: see `#updateReadiness`. */
   #readsAtOnce = false;
   #stopped: Failure | undefined;
@@ -148,7 +136,7 @@ export class Group implements ServiceGroup {
         snapshotMeta: () => ({ index: applied, term: this.state.appliedTerm, configuration }),
       },
     });
-    this.#clock_ms = this.state.stamp_ms;
+    this.#clock = new GroupClock(host.clock, host.monotonic, this.state.stamp_ms);
   }
 
   /** A picture for operators. */
@@ -180,14 +168,17 @@ export class Group implements ServiceGroup {
     if (this.#core.configuration.voters.length === 1) this.#core.campaign();
   }
 
-  /** Refuses everything that waits and everything to come. */
+  /** Fails everything that waits and everything to come. */
   stop(failure: Failure): void {
     this.#stopped = failure;
-    const proposals = this.#waiting.concat(...this.#proposed.map((entry) => entry.proposals));
-    this.#waiting = [];
+    this.#readsAtOnce = false;
+    for (const { reply } of this.#waiting.takeAll()) this.#fail(reply, failure);
+    // These are in the log: they may be applied at the next start.
+    const inDoubt = { ...failure, message: `${failure.message}; the write may still be applied` };
+    const proposed = this.#proposed;
     this.#proposed = [];
-    for (const { reply } of proposals) reply.fail(failure);
-    for (const { fail } of this.#takeReads()) fail(failure);
+    for (const { proposals } of proposed) for (const { reply } of proposals) this.#fail(reply, inDoubt);
+    for (const read of this.#reads.takeAll()) this.#fail(read, failure);
   }
 
   // --- the services' face ---
@@ -198,8 +189,8 @@ export class Group implements ServiceGroup {
       proposal.reply.fail(refusal);
       return;
     }
-    if (this.#waiting.push(proposal) === 1) this.#host.schedule(this);
-    this.#waitingBytes += proposal.payload.length + COMMAND_OVERHEAD_BYTES;
+    this.#waiting.push(proposal);
+    if (this.#waiting.length === 1) this.#host.schedule(this);
   }
 
   read(
@@ -207,32 +198,31 @@ export class Group implements ServiceGroup {
     query: (state: GroupState, now_ms: number) => void,
     fail: (failure: Failure) => void,
   ): void {
-    if (this.#readsAtOnce || consistency === Consistency.STALE) {
+    if (this.#readsAtOnce || (consistency === Consistency.STALE && this.#stopped === undefined)) {
       query(this.state, this.now());
       return;
     }
     const refusal = this.#stopped ?? (this.#core.isLeader ? undefined : this.#notLeader());
     if (refusal !== undefined) fail(refusal);
-    else if (this.#reads.length >= WAITING_READS_MAX)
-      fail(overloaded('reads wait for the leader to be confirmed'));
-    else if (this.#reads.push({ query, fail }) === 1) this.#host.schedule(this);
+    else if (this.#reads.full) fail(overloaded('reads wait for the leader to be confirmed'));
+    else {
+      this.#reads.push({ query, fail });
+      if (this.#reads.waiting === 1) this.#host.schedule(this);
+    }
   }
 
   /** The group's time: never behind an applied stamp, an earlier entry of this leader or an earlier read. */
   now(): number {
-    const now = this.#host.clock();
-    if (now > this.#clock_ms) this.#clock_ms = now;
-    if (this.state.stamp_ms > this.#clock_ms) this.#clock_ms = this.state.stamp_ms;
-    return this.#clock_ms;
+    return this.#clock.now(this.state.stamp_ms);
   }
 
   #refusal(proposal: Proposal): Failure | undefined {
     if (this.#stopped !== undefined) return this.#stopped;
     if (!this.#core.isLeader) return this.#notLeader();
-    if (this.#waitingBytes > 0 && this.#waitingBytes + proposal.payload.length > WAITING_BYTES_MAX) {
-      return overloaded(`${this.#waitingBytes} bytes of writes wait to be logged`);
+    if (!this.#waiting.hasRoomFor(proposal)) {
+      return overloaded(`${this.#waiting.bytes} bytes of writes wait to be logged`);
     }
-    return this.#host.writeRefusal();
+    return this.#host.hasRoom ? undefined : this.#host.writeRefusal(proposal.method);
   }
 
   #notLeader(): Failure {
@@ -246,20 +236,27 @@ export class Group implements ServiceGroup {
 
   // --- the host's face ---
 
-  /** Turns what waits into entries and read rounds. */
+  /** Turns what waits into entries, as far as there is room for them, and read rounds. */
   proposeWaiting(): void {
-    if (this.#reads.length > 0) this.#confirmReads();
+    if (this.#reads.waiting > 0) this.#reads.confirm(this.#core, this.#refuseReads);
+    if (this.#waiting.length > 0 && !this.#host.hasRoom) this.#refuseWithoutRoom();
     if (this.#waiting.length === 0 || this.#host.held) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
     const stamp_ms = this.now();
-    for (let from = 0; from < waiting.length; ) {
-      const to = entryEnd(waiting, from);
-      // The common turn fits one entry: its list is then used as it is.
-      const proposals = from === 0 && to === waiting.length ? waiting : waiting.slice(from, to);
-      this.#propose(proposals, stamp_ms);
-      from = to;
+    // What a failed write's caller submits at once is for the next turn.
+    for (let left = this.#waiting.length; left > 0; ) {
+      const next = this.#waiting.nextEntry(left);
+      if (!this.#host.takeLogRoom(next.bytes)) return;
+      this.#propose(next, stamp_ms);
+      left -= next.count;
+    }
+  }
+
+  /** What was let in before the room ran out must not wait for it without end, nor meet a log that cannot take it. */
+  #refuseWithoutRoom(): void {
+    for (const proposal of this.#waiting.takeAll()) {
+      const refusal = this.#host.writeRefusal(proposal.method);
+      if (refusal === undefined) this.#waiting.push(proposal);
+      else this.#fail(proposal.reply, refusal);
     }
   }
 
@@ -269,29 +266,26 @@ export class Group implements ServiceGroup {
 
   /**
    * Takes one batch of work: buffers what must be persisted, keeps what is committed for `applySome`.
-   * Returns the last entry that a sync will make durable, when one was buffered.
+   * Returns what a sync will make durable, when something was buffered.
    */
-  advance(): { readonly index: number; readonly term: number } | undefined {
+  advance(): Written | undefined {
     const ready = this.#core.ready();
     if (ready.hardState !== undefined) this.#log.saveHardState(this.id, ready.hardState);
     const last = ready.entries.at(-1);
     if (last !== undefined) this.#log.append(this.id, ready.entries);
     if (ready.committed.length > 0) {
       // The core bounds what is handed out and not yet applied.
-      if (this.applying) this.#committed.push(...ready.committed);
+      if (this.applying) for (const entry of ready.committed) this.#committed.push(entry);
       else {
         this.#committed = [...ready.committed];
         this.#committedAt = 0;
       }
     }
     if (ready.softState !== undefined) this.#roleChanged();
-    for (const { index, context } of ready.readStates) {
-      const reads = this.#confirming.get(context);
-      this.#confirming.delete(context);
-      if (reads !== undefined) this.#confirmed.push({ index, reads });
-    }
-    this.#serveConfirmed();
-    return last;
+    this.#reads.confirmed(ready.readStates);
+    this.#reads.serve(this.state.appliedIndex, this.#serve);
+    if (last === undefined) return undefined;
+    return { index: last.index, term: last.term, bytes: bytesOf(ready.entries) };
   }
 
   /** Applies committed entries, whole ones, until at least that many commands are done or none are left. */
@@ -308,7 +302,7 @@ export class Group implements ServiceGroup {
     }
     this.#core.applied(entry!.index);
     this.#updateReadiness();
-    this.#serveConfirmed();
+    this.#reads.serve(this.state.appliedIndex, this.#serve);
   }
 
   /** Everything up to this entry is durable. */
@@ -318,13 +312,14 @@ export class Group implements ServiceGroup {
 
   // --- inside ---
 
-  #propose(proposals: readonly Proposal[], stamp_ms: number): void {
+  #propose(next: NextEntry, stamp_ms: number): void {
+    const proposals = this.#waiting.take(next);
     try {
       const { index, term } = this.#core.propose(encodeLogEntry(stamp_ms, proposals));
       this.#proposed.push({ index, term, stamp_ms, proposals });
     } catch (error) {
-      const failure = refusedProposal(error, () => this.#notLeader());
-      for (const { reply } of proposals) reply.fail(failure);
+      const failure = refused(error, () => this.#notLeader());
+      for (const { reply } of proposals) this.#fail(reply, failure);
     }
   }
 
@@ -338,22 +333,42 @@ export class Group implements ServiceGroup {
     return own === undefined ? this.#applyForeign(entry) : this.#applyOwn(entry, own);
   }
 
-  #applyOwn(entry: Entry, own: Proposed): number {
-    const { proposals } = own;
-    this.state.apply(entry.index, entry.term, own.stamp_ms, proposals, (position, outcome) => {
-      const { reply } = proposals[position]!;
-      if (isFailure(outcome)) reply.fail(outcome);
-      else reply.ok(outcome);
-    });
+  #applyOwn(entry: Entry, { stamp_ms, proposals }: Proposed): number {
+    const outcomes = this.state.apply(entry.index, entry.term, stamp_ms, proposals);
+    // Only now: whoever is answered may read at once, and has to find the entry applied as a whole.
+    for (let i = 0; i < proposals.length; i++) this.#answer(proposals[i]!.reply, outcomes[i]!);
     this.#host.onApplied(proposals.length);
     return proposals.length;
   }
 
   #applyForeign(entry: Entry): number {
     const { stamp_ms, commands } = decodeLogEntry(entry.data);
-    this.state.apply(entry.index, entry.term, stamp_ms, commands, undefined);
+    this.state.apply(entry.index, entry.term, stamp_ms, commands);
     this.#host.onApplied(commands.length);
     return commands.length;
+  }
+
+  /** A handler that fails to pass an answer on has a bug. The state is well: it costs that call, and not the node. */
+  #answer(reply: Reply, outcome: Outcome): void {
+    try {
+      if (isFailure(outcome)) reply.fail(outcome);
+      else reply.ok(outcome);
+    } catch (error) {
+      this.#host.reportBug(error, `answering a write of group ${this.id}`);
+      this.#fail(reply, {
+        reason: ErrorReason.INTERNAL,
+        message: 'the write is done, and its answer failed unexpectedly; the log of the server says why',
+      });
+    }
+  }
+
+  /** Fails a write or a read whose caller may be the one with the bug. */
+  #fail(caller: { fail(failure: Failure): void }, failure: Failure): void {
+    try {
+      caller.fail(failure);
+    } catch (error) {
+      this.#host.reportBug(error, `failing a call of group ${this.id}`);
+    }
   }
 
   /** The commands that this node proposed as this very entry. Those that lost their index to another term fail. */
@@ -362,47 +377,33 @@ export class Group implements ServiceGroup {
     if (first === undefined || first.index > entry.index) return undefined;
     this.#proposed.shift();
     if (first.index === entry.index && first.term === entry.term) return first;
-    for (const { reply } of first.proposals) reply.fail(this.#notLeader());
+    for (const { reply } of first.proposals) this.#fail(reply, this.#notLeader());
     return undefined;
   }
 
-  #confirmReads(): void {
-    const reads = this.#takeReads();
-    const round = ++this.#readRound;
+  readonly #refuseReads = (reads: readonly WaitingRead[], error: unknown): void => {
+    const failure = refused(error, () => this.#notLeader());
+    for (const read of reads) this.#fail(read, failure);
+  };
+
+  readonly #serve = (read: WaitingRead): void => {
     try {
-      this.#core.readIndex(round);
-      this.#confirming.set(round, reads);
+      read.query(this.state, this.now());
     } catch (error) {
-      // Until the first entry of the term is applied nothing is known to be committed: the reads wait for it.
-      if (error instanceof ReadRefusedError && error.reason === 'no-commit-in-term') this.#reads = reads;
-      else for (const { fail } of reads) fail(refusedProposal(error, () => this.#notLeader()));
+      this.#host.reportBug(error, `a read of group ${this.id}`);
+      this.#fail(read, {
+        reason: ErrorReason.INTERNAL,
+        message: 'the read failed unexpectedly; the log of the server says why',
+      });
     }
-  }
-
-  #serveConfirmed(): void {
-    while (this.#confirmed.length > 0 && this.#confirmed[0]!.index <= this.state.appliedIndex) {
-      const { reads } = this.#confirmed.shift()!;
-      for (const { query } of reads) query(this.state, this.now());
-    }
-  }
-
-  #takeReads(): WaitingRead[] {
-    const reads = this.#reads;
-    this.#reads = [];
-    return reads;
-  }
+  };
 
   #roleChanged(): void {
     this.#updateReadiness();
     if (this.#core.isLeader) return;
     const failure = this.#notLeader();
-    for (const reads of this.#confirming.values()) for (const { fail } of reads) fail(failure);
-    this.#confirming.clear();
-    for (const { fail } of this.#takeReads()) fail(failure);
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    for (const { reply } of waiting) reply.fail(failure);
+    for (const read of this.#reads.takeUnconfirmed()) this.#fail(read, failure);
+    for (const { reply } of this.#waiting.takeAll()) this.#fail(reply, failure);
   }
 
   /**
@@ -417,25 +418,22 @@ export class Group implements ServiceGroup {
       voters.length === 1 &&
       votersOutgoing.length === 0 &&
       this.state.appliedTerm === this.#core.term;
-    if (this.#reads.length > 0) this.#host.schedule(this);
+    if (this.#reads.waiting > 0) this.#host.schedule(this);
   }
 }
 
-function entryEnd(waiting: readonly Proposal[], from: number): number {
+function bytesOf(entries: readonly Entry[]): number {
   let bytes = 0;
-  let to = from;
-  const limit = Math.min(waiting.length, from + ENTRY_COMMANDS_MAX);
-  for (; to < limit; to++) {
-    bytes += waiting[to]!.payload.length + COMMAND_OVERHEAD_BYTES;
-    if (bytes > ENTRY_BYTES_MAX && to > from) break;
-  }
-  return to;
+  for (const entry of entries) bytes += entryBytes(entry);
+  return bytes;
 }
 
-function refusedProposal(error: unknown, notLeader: () => Failure): Failure {
+/** Why the core did not take a proposal or a read. */
+function refused(error: unknown, notLeader: () => Failure): Failure {
   if (error instanceof NotLeaderError) return notLeader();
   if (error instanceof ProposalDroppedError)
     return overloaded(`the log did not take the write: ${error.reason}`);
+  if (error instanceof ReadRefusedError) return overloaded(`the read was not taken: ${error.reason}`);
   throw error;
 }
 

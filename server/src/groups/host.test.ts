@@ -1,128 +1,31 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { afterEach, describe, expect, it } from 'vitest';
-import { Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
-import {
-  KVServiceIncrementRequestSchema,
-  KVServiceIncrementResponseSchema,
-  KVServiceSetRequestSchema,
-} from '../gen/gomsg/v1/kv_pb.js';
-import { NodeMetrics } from '../observe/node-metrics.ts';
-import type { SessionCall } from '../services/method.ts';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
+import { KVServiceSetRequestSchema } from '../gen/gomsg/v1/kv_pb.js';
 import type { Failure } from '../state/failure.ts';
+import { kvMethod } from '../state/kv/method-numbers.ts';
 import { openMemoryStore } from '../storage/memory-store.ts';
-import type { OutOfSpace, Store } from '../storage/store.ts';
-import type { Group } from './group.ts';
-import { GroupHost } from './host.ts';
-import { MemoryLog } from './memory-log.ts';
-import type { NodeLog } from './node-log.ts';
-
-const SET = 101;
-const INCREMENT = 105;
-
-/** A log whose syncs end when the test says so. */
-class HeldLog extends MemoryLog {
-  readonly #held: ((error?: Error) => void)[] = [];
-  holding = false;
-  syncs = 0;
-
-  override flush(callback: (error?: Error) => void): void {
-    this.syncs++;
-    if (this.holding) this.#held.push(callback);
-    else super.flush(callback);
-  }
-
-  letGo(error?: Error): void {
-    for (const callback of this.#held.splice(0)) callback(error);
-  }
-}
-
-interface Setup {
-  host: GroupHost;
-  group: Group;
-  log: HeldLog;
-  fatal: Error[];
-  clock: { now_ms: number };
-}
-
-const hosts: GroupHost[] = [];
-afterEach(async () => {
-  for (const host of hosts.splice(0)) await host.stop();
-});
-
-async function start(parts: { log?: HeldLog; store?: Store; groups?: number } = {}): Promise<Setup> {
-  const log = parts.log ?? new HeldLog();
-  const fatal: Error[] = [];
-  const clock = { now_ms: 1_767_225_600_000 };
-  const host = new GroupHost({
-    log,
-    store: parts.store ?? openMemoryStore(),
-    metrics: new NodeMetrics(),
-    clock: () => clock.now_ms,
-    random: () => 0.5,
-    sessionIdleTimeout_ms: 3_600_000,
-    node: { nodeId: 'node1', address: '127.0.0.1:9000' },
-    onFatal: (error) => fatal.push(error),
-  });
-  hosts.push(host);
-  for (let id = 1; id <= (parts.groups ?? 1); id++) host.add(id);
-  await host.start();
-  return { host, group: host.groups[0]!, log, fatal, clock };
-}
-
-function submit(
-  group: Group,
-  method: number,
-  payload: Uint8Array,
-  session?: SessionCall,
-): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    group.submit({ method, payload, request: undefined, session, reply: { ok: resolve, fail: reject } });
-  });
-}
-
-function set(group: Group, key: string, value: string): Promise<Uint8Array> {
-  const request = create(KVServiceSetRequestSchema, { key, value: Buffer.from(value) });
-  return submit(group, SET, toBinary(KVServiceSetRequestSchema, request));
-}
-
-async function increment(group: Group, key: string, session?: SessionCall): Promise<bigint> {
-  const request = create(KVServiceIncrementRequestSchema, { key });
-  const payload = toBinary(KVServiceIncrementRequestSchema, request);
-  return fromBinary(KVServiceIncrementResponseSchema, await submit(group, INCREMENT, payload, session)).value;
-}
-
-function get(group: Group, key: string): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    group.read(
-      Consistency.LINEARIZABLE,
-      ({ kv }, now_ms) => {
-        const record = kv.get(key, now_ms);
-        resolve(record && Buffer.from(record).toString('latin1'));
-      },
-      reject,
-    );
-  });
-}
-
-function turns(count: number): Promise<void> {
-  return new Promise((resolve) => {
-    const turn = (left: number): void => {
-      if (left === 0) resolve();
-      else setImmediate(() => turn(left - 1));
-    };
-    turn(count);
-  });
-}
+import type { Store } from '../storage/store.ts';
+import {
+  CrampedStore,
+  get,
+  HeldLog,
+  increment,
+  set,
+  startHost,
+  submit,
+  turns,
+} from './testing/host-fixture.ts';
 
 describe('a group that is alone', () => {
   it('answers writes and then reads them', async () => {
-    const { group } = await start();
+    const { group } = await startHost();
     await set(group, 'name', 'alice');
     expect(await get(group, 'name')).toContain('alice');
   });
 
   it('answers no write before the log has it, and reads do not see it before', async () => {
-    const { group, log } = await start();
+    const { group, log } = await startHost();
     log.holding = true;
     let answered = false;
     const write = set(group, 'name', 'alice').then(() => {
@@ -137,7 +40,7 @@ describe('a group that is alone', () => {
   });
 
   it('puts all writes of a turn into one entry and one sync', async () => {
-    const { group, log } = await start();
+    const { group, log } = await startHost();
     const { commit } = group.status();
     const syncs = log.syncs;
     await Promise.all(Array.from({ length: 200 }, (_, i) => set(group, `key-${i}`, 'x')));
@@ -146,7 +49,7 @@ describe('a group that is alone', () => {
   });
 
   it('applies a long turn in steps and lets others have theirs in between', async () => {
-    const { group, log } = await start();
+    const { group, log } = await startHost();
     const syncs = log.syncs;
     let answered = 0;
     const writes = Array.from({ length: 5000 }, async (_, i) => {
@@ -164,14 +67,14 @@ describe('a group that is alone', () => {
   });
 
   it('shares the sync of a turn between groups', async () => {
-    const { host, log } = await start({ groups: 8 });
+    const { host, log } = await startHost({ groups: 8 });
     const syncs = log.syncs;
     await Promise.all(host.groups.map((group) => set(group, 'key', 'x')));
     expect(log.syncs).toBe(syncs + 1);
   });
 
   it('spreads a turn that is too large for one entry over several, in order', async () => {
-    const { group } = await start();
+    const { group } = await startHost();
     const value = 'x'.repeat(1024 * 1024);
     const { commit } = group.status();
     await Promise.all(Array.from({ length: 10 }, (_, i) => set(group, 'key', `${i}${value}`)));
@@ -180,7 +83,7 @@ describe('a group that is alone', () => {
   });
 
   it('applies a retried command once', async () => {
-    const { group } = await start();
+    const { group } = await startHost();
     const call = { sessionId: 5n << 22n, sequence: 1, answeredBelow: 0, retry: false };
     expect(await increment(group, 'count', call)).toBe(1n);
     expect(await increment(group, 'count', { ...call, retry: true })).toBe(1n);
@@ -188,7 +91,7 @@ describe('a group that is alone', () => {
   });
 
   it('applies a command once when its retry is in the same entry', async () => {
-    const { group } = await start();
+    const { group } = await startHost();
     const call = { sessionId: 5n << 22n, sequence: 1, answeredBelow: 0, retry: false };
     const both = await Promise.all([
       increment(group, 'count', call),
@@ -198,7 +101,7 @@ describe('a group that is alone', () => {
   });
 
   it('never lets time go back', async () => {
-    const { group, clock } = await start();
+    const { group, clock } = await startHost();
     await set(group, 'a', 'x');
     const before = group.now();
     clock.now_ms -= 3_600_000;
@@ -208,13 +111,13 @@ describe('a group that is alone', () => {
   });
 
   it('proposes what falls due by itself', async () => {
-    const { group, clock } = await start();
+    const { group, clock } = await startHost();
     const request = create(KVServiceSetRequestSchema, {
       key: 'brief',
       value: Buffer.from('x'),
       ttl: { seconds: 0n, nanos: 20e6 },
     });
-    await submit(group, SET, toBinary(KVServiceSetRequestSchema, request));
+    await submit(group, kvMethod.set, toBinary(KVServiceSetRequestSchema, request));
     expect(group.state.kv.keys).toBe(1);
     clock.now_ms += 1000;
     await expect.poll(() => group.state.kv.keys).toBe(0);
@@ -223,7 +126,7 @@ describe('a group that is alone', () => {
 
 describe('a failing log', () => {
   it('ends everything: the writes under way and later ones are never answered', async () => {
-    const { group, log, fatal } = await start();
+    const { group, log, fatal } = await startHost();
     log.holding = true;
     let answered = 0;
     const count = () => answered++;
@@ -239,45 +142,29 @@ describe('a failing log', () => {
 
 describe('a store without room', () => {
   it('refuses writes, answers reads, and takes writes again once there is room', async () => {
-    const store = openMemoryStore();
-    let lack: OutOfSpace | undefined;
-    const cramped = new Proxy(store, {
-      get(target, name) {
-        if (name === 'outOfSpace') return lack;
-        const value: unknown = Reflect.get(target, name);
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
-    });
-    const { group } = await start({ store: cramped });
+    const cramped = new CrampedStore();
+    const { group } = await startHost({ store: cramped.store });
     await set(group, 'kept', 'x');
-    lack = { where: 'disk space', freeBytes: 1, neededBytes: 2 };
+    cramped.outOfSpace = { where: 'disk space', freeBytes: 1, neededBytes: 2 };
     await expect(set(group, 'refused', 'x')).rejects.toMatchObject({
       reason: ErrorReason.DISK_FULL,
     } satisfies Partial<Failure>);
     expect(await get(group, 'kept')).toBeDefined();
-    lack = undefined;
+    cramped.outOfSpace = undefined;
     await set(group, 'taken', 'x');
   });
 
   it('lets writes wait while the overlay is full, and goes on with them', async () => {
-    const store = openMemoryStore();
-    let blocked = false;
-    const slow = new Proxy(store, {
-      get(target, name) {
-        if (name === 'blocked') return blocked;
-        const value: unknown = Reflect.get(target, name);
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
-    });
-    const { host, group } = await start({ store: slow });
-    blocked = true;
+    const cramped = new CrampedStore();
+    const { host, group } = await startHost({ store: cramped.store });
+    cramped.blocked = true;
     let answered = false;
     const write = set(group, 'a', 'x').then(() => {
       answered = true;
     });
     await turns(20);
     expect(answered).toBe(false);
-    blocked = false;
+    cramped.blocked = false;
     host.resume();
     await write;
   });
@@ -310,7 +197,7 @@ describe('a checkpoint', () => {
       }
     }
     const log = new LaggingLog();
-    const { host, group } = await start({ store: watched, log });
+    const { host, group } = await startHost({ store: watched, log });
     await set(group, 'a', 'x');
     const done = host.checkpoint();
     await turns(5);
@@ -326,43 +213,44 @@ describe('a checkpoint', () => {
 describe('a node that starts again', () => {
   it('replays what its log holds beyond the store, and goes on from there', async () => {
     const log = new HeldLog();
-    const first = await start({ log });
+    const first = await startHost({ log });
     for (let i = 0; i < 50; i++) await increment(first.group, 'count');
     // A new store: everything has to come from the log.
-    const second = await start({ log });
+    const second = await startHost({ log });
     expect(await increment(second.group, 'count')).toBe(51n);
     expect(second.group.status().term).toBeGreaterThan(first.group.status().term);
   });
 
   it('replays into the same state, byte for byte', async () => {
     const log = new HeldLog();
+    log.keepsAll = true;
     const stores = [openMemoryStore(), openMemoryStore()] as const;
-    const first = await start({ log, store: stores[0] });
+    const first = await startHost({ log, store: stores[0] });
     for (let i = 0; i < 20; i++) {
       await Promise.all([set(first.group, `k${i % 7}`, `${i}`), increment(first.group, 'count')]);
     }
     await first.host.stop();
-    await start({ log, store: stores[1] });
+    const second = await startHost({ log, store: stores[1] });
     const rows = (store: Store) =>
       [...store.range({ from: '', to: '\xff\xff\xff' })]
         .filter(({ key }) => !key.includes('applied'))
         .map(({ key, value }) => [key, Buffer.from(value).toString('hex')]);
-    hosts.at(-1)!.groups[0]!.state.save();
+    second.group.state.save();
     expect(rows(stores[1])).toEqual(rows(stores[0]));
   });
 
   it('refuses a log that ends before the store', async () => {
     const store = openMemoryStore();
-    const first = await start({ store });
+    const first = await startHost({ store });
     await set(first.group, 'a', 'x');
     await first.host.checkpoint();
-    await expect(start({ store, log: new HeldLog() })).rejects.toThrow(/put the whole data folder back/);
+    await expect(startHost({ store, log: new HeldLog() })).rejects.toThrow(/put the whole data folder back/);
   });
 });
 
 describe('stopping', () => {
   it('answers what was taken and refuses the rest', async () => {
-    const { host, group, log } = await start();
+    const { host, group, log } = await startHost();
     log.holding = true;
     const taken = set(group, 'a', 'x');
     await turns(3);
@@ -374,6 +262,3 @@ describe('stopping', () => {
     await expect(set(group, 'b', 'x')).rejects.toMatchObject({ reason: ErrorReason.DRAINING });
   });
 });
-
-// The memory log is a twin of the log on disk as far as groups can tell.
-MemoryLog satisfies new () => NodeLog;

@@ -6,15 +6,13 @@
  * turn's entries gather behind it. No timer is on this path: a turn runs as soon as the event loop has taken in what
  * was there.
  */
-import { create, toBinary } from '@bufbuild/protobuf';
-import { ExpireDueSchema } from '../gen/gomsg/internal/v1/commands_pb.js';
-import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
+import { Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import type { NodeMetrics } from '../observe/node-metrics.ts';
-import type { Reply } from '../services/method.ts';
 import type { Failure } from '../state/failure.ts';
-import { internalMethod } from '../state/internal-methods.ts';
+import { freesRoom } from '../state/freeing-methods.ts';
 import type { Store } from '../storage/store.ts';
-import { Group, type GroupHostFace } from './group.ts';
+import { Expiry } from './expiry.ts';
+import { Group, type GroupHostFace, type Written } from './group.ts';
 import type { NodeLog } from './node-log.ts';
 
 export interface HostOptions {
@@ -23,6 +21,8 @@ export interface HostOptions {
   readonly metrics: NodeMetrics;
   /** Unix milliseconds. */
   readonly clock: () => number;
+  /** Milliseconds of a clock that is never set. */
+  readonly monotonic: () => number;
   readonly random: () => number;
   /** A session unused this long ends. */
   readonly sessionIdleTimeout_ms: number;
@@ -30,6 +30,8 @@ export interface HostOptions {
   readonly node: { readonly nodeId: string; readonly address: string };
   /** A write or sync failed, or a state that cannot be was met: the process must end. */
   readonly onFatal: (error: Error) => void;
+  /** A bug that cost no more than a call. */
+  readonly reportBug: (error: unknown, where: string) => void;
 }
 
 /** This node's Raft id while it runs alone. */
@@ -38,9 +40,6 @@ const OWN_RAFT_ID = 1;
 /** How often it is looked whether a checkpoint is due by age, and idle sessions are ended once in so many looks. */
 const HOUSEKEEPING_INTERVAL_MS = 500;
 const SESSION_SWEEP_LOOKS = 60;
-
-/** Longest sleep that a timer takes; a later due time is reached in several. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** When a caller that met a full disk may try again. */
 const DISK_FULL_RETRY_MS = 1_000;
@@ -51,10 +50,21 @@ const DISK_FULL_RETRY_MS = 1_000;
  */
 const APPLIED_PER_STEP = 256;
 
+/**
+ * Bytes that may be buffered for the log while it writes, over all groups; a single larger entry passes when nothing
+ * else is. Writes wait behind it. The log has a bound of its own, and it is an error to meet that one.
+ */
+const LOG_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
+
+/**
+ * Bytes of log at which a checkpoint is due whatever it has to write: commands that change nothing make the log grow
+ * too, and a start has to read it all.
+ */
+const CHECKPOINT_LOG_BYTES = 64 * 1024 * 1024;
+
 interface Write {
   readonly group: Group;
-  readonly index: number;
-  readonly term: number;
+  readonly written: Written;
 }
 
 export class GroupHost implements GroupHostFace {
@@ -64,22 +74,33 @@ export class GroupHost implements GroupHostFace {
   #scheduled: Group[] = [];
   #turnDue = false;
   #driveDue = false;
-  #dueTimer: NodeJS.Timeout | undefined;
-  #dueAt_ms = Number.POSITIVE_INFINITY;
-  /** Groups whose due work is in the log and not yet applied. */
-  readonly #expiring = new Set<Group>();
+  readonly #expiry: Expiry;
   #housekeeping: NodeJS.Timeout | undefined;
   #looks = 0;
   #checkpoint: Promise<void> | undefined;
   #heldSince: number | undefined;
   /** By group: the last entry whose effects are on disk outside the log. */
   readonly #flushed = new Map<number, number>();
-  #fatal = false;
+  /** Bytes of the entries that this turn made and the log does not have yet. */
+  #turnBytes = 0;
+  /** Bytes given to the log since the last checkpoint began. */
+  #loggedBytes = 0;
+  /** Nothing is done any more: something broke for good, or the groups have stopped. */
+  #over = false;
+  /** While it starts: what a failure is told to instead of `onFatal`. */
+  #failStart: ((error: Error) => void) | undefined;
+  /** While it stops: called once no write is under way, or none of them can be finished. */
+  #onSettled: (() => void) | undefined;
   readonly clock: () => number;
+  readonly monotonic: () => number;
+  readonly reportBug: (error: unknown, where: string) => void;
 
   constructor(options: HostOptions) {
     this.#options = options;
     this.clock = options.clock;
+    this.monotonic = options.monotonic;
+    this.reportBug = options.reportBug;
+    this.#expiry = new Expiry(this.#groups, options.sessionIdleTimeout_ms);
   }
 
   get groups(): readonly Group[] {
@@ -100,68 +121,71 @@ export class GroupHost implements GroupHostFace {
     return this.#flushed.get(group) ?? 0;
   }
 
-  /** Elects, and applies what the log holds beyond the store. Resolves when every group can answer. */
+  /**
+   * Elects, and applies what the log holds beyond the store. Resolves when every group can answer; rejects when the log
+   * cannot be applied.
+   */
   async start(): Promise<void> {
+    const failed = new Promise<never>((_resolve, reject) => {
+      this.#failStart = reject;
+    });
     for (const group of this.#groups) group.start();
     this.#drive();
-    const ready = this.#groups.map(
-      (group) =>
-        new Promise<void>((resolve, reject) => {
-          group.read(
-            0,
-            () => resolve(),
-            (failure) => reject(new Error(failure.message)),
-          );
-        }),
-    );
-    await Promise.all(ready);
+    await Promise.race([failed, Promise.all(this.#groups.map(canAnswer))]);
+    this.#failStart = undefined;
     this.#housekeeping = setInterval(() => this.#keepHouse(), HOUSEKEEPING_INTERVAL_MS);
     this.#housekeeping.unref();
   }
 
   /**
-   * Stops taking writes, lets what was taken become durable and applied, then writes the state out.
-   * The owner closes log and store afterwards.
+   * Stops taking writes, lets what was taken become durable and applied, then writes the state out. After a failure it
+   * writes nothing. The owner closes log and store afterwards.
    */
   async stop(): Promise<void> {
-    clearInterval(this.#housekeeping);
-    clearTimeout(this.#dueTimer);
-    if (this.#fatal) return;
+    this.#expiry.stop();
     await this.#settled();
+    clearInterval(this.#housekeeping);
+    const broken = this.#over;
+    this.#over = true;
     const failure: Failure = { reason: ErrorReason.DRAINING, message: 'the node is shutting down' };
     for (const group of this.#groups) group.stop(failure);
     await this.#checkpoint;
-    await this.checkpoint();
+    if (!broken) await this.checkpoint();
   }
 
   /** Writes all applied state to disk now, and lets the log drop what it then no longer needs. */
-  async checkpoint(): Promise<void> {
-    if (this.#checkpoint !== undefined) return this.#checkpoint;
+  checkpoint(): Promise<void> {
+    this.#checkpoint ??= this.#writeCheckpoint().finally(() => {
+      this.#checkpoint = undefined;
+    });
+    return this.#checkpoint;
+  }
+
+  async #writeCheckpoint(): Promise<void> {
     const { store, log, metrics } = this.#options;
     const started = performance.now();
-    const applied = this.#groups.map((group) => {
-      group.state.save();
-      return { group: group.id, index: group.state.appliedIndex };
-    });
-    // State must never be on disk without the entries that made it: a log of the relaxed mode may lag behind.
-    const synced = log.sync();
-    // A log that dies says so itself, and the store may not come to wait for it.
-    synced.catch(() => {});
-    this.#checkpoint = store.checkpoint(synced).then(
-      () => {
-        metrics.storage.checkpointSeconds.observe((performance.now() - started) / 1000);
-        for (const { group, index } of applied) {
-          this.#flushed.set(group, index);
-          log.release(group, index);
-        }
-      },
+    const loggedBytes = this.#loggedBytes;
+    this.#loggedBytes = 0;
+    try {
+      const applied = this.#groups.map((group) => {
+        group.state.save();
+        return { group: group.id, index: group.state.appliedIndex };
+      });
+      // State must never be on disk without the entries that made it: a log of the relaxed mode may lag behind.
+      const synced = log.sync();
+      // A log that dies says so itself, and the store may not come to wait for it.
+      synced.catch(() => {});
+      await store.checkpoint(synced);
+      metrics.storage.checkpointSeconds.observe((performance.now() - started) / 1000);
+      for (const { group, index } of applied) {
+        this.#flushed.set(group, index);
+        log.release(group, index);
+      }
+    } catch (error) {
+      this.#loggedBytes += loggedBytes;
       // Too little room is not fatal: the store says so in `outOfSpace`, writes are refused, and it is tried again.
-      (error: Error) => {
-        if (store.outOfSpace === undefined) this.fail(error);
-      },
-    );
-    await this.#checkpoint;
-    this.#checkpoint = undefined;
+      if (store.outOfSpace === undefined) this.fail(toError(error));
+    }
   }
 
   /** Writes that waited for room may go on. */
@@ -170,16 +194,22 @@ export class GroupHost implements GroupHostFace {
       this.#options.metrics.storage.stallSeconds.add((performance.now() - this.#heldSince) / 1000);
       this.#heldSince = undefined;
     }
+    this.#scheduleWaiting();
+  }
+
+  #scheduleWaiting(): void {
     for (const group of this.#groups) if (group.waiting > 0) this.schedule(group);
   }
 
   /** Ends everything: nothing that is not yet answered will be. */
   fail(error: Error): void {
-    if (this.#fatal) return;
-    this.#fatal = true;
+    if (this.#over) return;
+    this.#over = true;
     clearInterval(this.#housekeeping);
-    clearTimeout(this.#dueTimer);
-    this.#options.onFatal(error);
+    this.#expiry.stop();
+    this.#onSettled?.();
+    if (this.#failStart !== undefined) this.#failStart(error);
+    else this.#options.onFatal(error);
   }
 
   // --- the groups' face ---
@@ -195,10 +225,24 @@ export class GroupHost implements GroupHostFace {
     return this.#options.store.blocked;
   }
 
-  writeRefusal(): Failure | undefined {
+  get hasRoom(): boolean {
     const { log, store } = this.#options;
-    if (log.writable && store.outOfSpace === undefined) return undefined;
+    return log.writable && store.outOfSpace === undefined;
+  }
+
+  takeLogRoom(bytes: number): boolean {
+    const pending = this.#options.log.pendingBytes + this.#turnBytes;
+    if (pending > 0 && pending + bytes > LOG_BACKLOG_BYTES_MAX) return false;
+    this.#turnBytes += bytes;
+    return true;
+  }
+
+  writeRefusal(method: number): Failure | undefined {
+    if (this.hasRoom) return undefined;
+    const { log, store } = this.#options;
     const lack = store.outOfSpace;
+    // Memory is made room in by removing from it, and by nothing else.
+    if (log.writable && lack?.where === 'memory' && freesRoom(method)) return undefined;
     return {
       reason: ErrorReason.DISK_FULL,
       message:
@@ -228,6 +272,7 @@ export class GroupHost implements GroupHostFace {
       for (const group of scheduled) group.proposeWaiting();
     });
     this.#drive();
+    this.#turnBytes = 0;
     if (this.held && this.#heldSince === undefined) this.#heldSince = performance.now();
   };
 
@@ -241,19 +286,26 @@ export class GroupHost implements GroupHostFace {
       const writes: Write[] = [];
       for (const group of this.#groups) {
         while (group.hasReady()) {
-          const last = group.advance();
-          if (last !== undefined) writes.push({ group, index: last.index, term: last.term });
+          const written = group.advance();
+          if (written !== undefined) writes.push({ group, written });
         }
       }
       if (writes.length > 0) this.#sync(writes);
       for (const group of this.#groups) {
         group.applySome(APPLIED_PER_STEP);
         if (group.applying || group.hasReady()) this.#driveAgain();
-        this.#armDue(group);
+        this.#expiry.arm(group);
       }
-      if (this.#options.store.shouldCheckpoint && this.#checkpoint === undefined) void this.checkpoint();
+      this.#checkpointIfDue();
     });
+    this.#checkSettled();
   };
+
+  #checkpointIfDue(): void {
+    const { store } = this.#options;
+    const dueByLog = this.#loggedBytes >= CHECKPOINT_LOG_BYTES && store.outOfSpace === undefined;
+    if ((store.shouldCheckpoint || dueByLog) && this.#checkpoint === undefined) void this.checkpoint();
+  }
 
   #driveAgain(): void {
     if (this.#driveDue) return;
@@ -266,7 +318,9 @@ export class GroupHost implements GroupHostFace {
     const started = performance.now();
     metrics.wal.entries.add(writes.length);
     metrics.wal.bytes.add(log.pendingBytes);
+    for (const { written } of writes) this.#loggedBytes += written.bytes;
     log.flush((error) => {
+      if (this.#over) return;
       if (error !== undefined) {
         this.fail(error);
         return;
@@ -274,80 +328,63 @@ export class GroupHost implements GroupHostFace {
       metrics.wal.syncSeconds.observe((performance.now() - started) / 1000);
       metrics.wal.syncEntries.observe(writes.length);
       this.#guard(() => {
-        for (const { group, index, term } of writes) group.persisted(index, term);
+        for (const { group, written } of writes) group.persisted(written.index, written.term);
       });
       this.#drive();
+      // Those for which the log had no room.
+      this.#scheduleWaiting();
     });
   }
 
   /** Whatever is thrown below here is a bug or damage: the state can no longer be trusted. */
   #guard(work: () => void): void {
-    if (this.#fatal) return;
+    if (this.#over) return;
     try {
       work();
     } catch (error) {
-      this.fail(error instanceof Error ? error : new Error(String(error)));
+      this.fail(toError(error));
     }
   }
 
-  /** Resolves when no command waits and everything logged is applied. */
-  async #settled(): Promise<void> {
-    while (!this.#fatal && this.#groups.some((group) => group.busy)) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    }
-  }
-
-  // --- what falls due ---
-
-  #armDue(group: Group): void {
-    if (!group.isLeader || this.#expiring.has(group)) return;
-    const due_ms = group.state.nextDue_ms();
-    if (due_ms === undefined || due_ms >= this.#dueAt_ms) return;
-    this.#dueAt_ms = due_ms;
-    clearTimeout(this.#dueTimer);
-    const wait_ms = Math.min(Math.max(0, due_ms - group.now()), TIMER_MS_MAX);
-    this.#dueTimer = setTimeout(() => this.#expire(), wait_ms);
-    this.#dueTimer.unref();
-  }
-
-  #expire(): void {
-    this.#dueAt_ms = Number.POSITIVE_INFINITY;
-    for (const group of this.#groups) {
-      const due_ms = group.state.nextDue_ms();
-      if (due_ms !== undefined && due_ms <= group.now()) this.#proposeExpiry(group, 0);
-      else this.#armDue(group);
-    }
-  }
-
-  #proposeExpiry(group: Group, sessionIdleTimeout_ms: number): void {
-    if (!group.isLeader || this.#expiring.has(group)) return;
-    this.#expiring.add(group);
-    const request = create(ExpireDueSchema, { sessionIdleTimeoutMs: BigInt(sessionIdleTimeout_ms) });
-    const done = () => {
-      this.#expiring.delete(group);
-      if (group.state.moreDue) this.#proposeExpiry(group, 0);
-      else this.#armDue(group);
-    };
-    // A refusal (a full disk, say) is no loss: what is due stays due, and housekeeping asks again.
-    const reply: Reply = { ok: done, fail: () => this.#expiring.delete(group) };
-    group.submit({
-      method: internalMethod.expireDue,
-      payload: toBinary(ExpireDueSchema, request),
-      request,
-      session: undefined,
-      reply,
+  /** Resolves when no write is under way, or when those that are cannot be finished for lack of room. */
+  #settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onSettled = resolve;
+      this.#checkSettled();
     });
   }
 
+  #checkSettled(): void {
+    if (this.#onSettled === undefined) return;
+    if (this.#over || !this.hasRoom || !this.#groups.some((group) => group.busy)) this.#onSettled();
+  }
+
   #keepHouse(): void {
-    const { store, metrics, sessionIdleTimeout_ms } = this.#options;
+    const { store, metrics } = this.#options;
     metrics.storage.overlayBytes.set(store.overlayBytes);
     this.#looks++;
     const sweep = this.#looks % SESSION_SWEEP_LOOKS === 0;
     for (const group of this.#groups) {
-      if (sweep && group.state.sessions.size > 0) this.#proposeExpiry(group, sessionIdleTimeout_ms);
-      else this.#armDue(group);
+      if (sweep) this.#expiry.sweepSessions(group);
+      this.#expiry.arm(group);
     }
-    if (store.shouldCheckpoint && this.#checkpoint === undefined) void this.checkpoint();
+    this.#checkpointIfDue();
+    // Writes that wait for room are refused once there is none to wait for.
+    this.#scheduleWaiting();
+    this.#checkSettled();
   }
+}
+
+function canAnswer(group: Group): Promise<void> {
+  return new Promise((resolve, reject) => {
+    group.read(
+      Consistency.LINEARIZABLE,
+      () => resolve(),
+      (failure) => reject(new Error(failure.message)),
+    );
+  });
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

@@ -1,9 +1,6 @@
 import { EMPTY_HARD_STATE, type Entry, type HardState } from '../raft/index.ts';
 import type { NodeLog, StoredGroup } from './node-log.ts';
 
-/** Released entries are dropped once there are this many, so that dropping them costs little each. */
-const DROP_AT_LEAST = 1024;
-
 interface GroupEntries {
   hardState: HardState;
   /** Index and term just before `entries[0]`. */
@@ -14,9 +11,15 @@ interface GroupEntries {
 
 /** The log of a node with `--storage=memory`: the same order of events, and nothing survives the process. */
 export class MemoryLog implements NodeLog {
-  readonly writable = true;
-  readonly pendingBytes = 0;
   readonly #groups = new Map<number, GroupEntries>();
+
+  get writable(): boolean {
+    return true;
+  }
+
+  get pendingBytes(): number {
+    return 0;
+  }
 
   groupState(group: number): StoredGroup {
     const { hardState, baseIndex, baseTerm, entries } = this.#group(group);
@@ -71,7 +74,8 @@ export class MemoryLog implements NodeLog {
   release(group: number, index: number): void {
     const log = this.#group(group);
     const count = Math.min(index - log.baseIndex, log.entries.length);
-    if (count < DROP_AT_LEAST) return;
+    // Half of them at least, so that dropping an entry costs as much as keeping one.
+    if (count <= 0 || 2 * count < log.entries.length) return;
     log.baseTerm = log.entries[count - 1]!.term;
     log.baseIndex += count;
     log.entries = log.entries.slice(count);

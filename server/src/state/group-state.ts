@@ -26,9 +26,6 @@ import { ByteReader, ByteWriter } from './wire.ts';
 /** Methods of the session table; their numbers are those of the rpcs. */
 export const sessionMethod = { open: 502, close: 503 } as const;
 
-/** Takes the outcome of the command at `position` of the entry, in order, once each. */
-export type TakeOutcome = (position: number, outcome: Outcome) => void;
-
 export class GroupState {
   readonly kv: KvMachine;
   readonly queue: QueueMachine;
@@ -76,23 +73,16 @@ export class GroupState {
     return this.#moreDue;
   }
 
-  /** Applies one normal entry. */
-  apply(
-    index: number,
-    term: number,
-    stamp_ms: number,
-    commands: readonly EntryCommand[],
-    take: TakeOutcome | undefined,
-  ): void {
+  /** Applies one normal entry. Returns the outcome of each command, in their order. */
+  apply(index: number, term: number, stamp_ms: number, commands: readonly EntryCommand[]): Outcome[] {
     this.#advance(index, term);
     // Leaders never stamp backwards; a damaged or foreign entry must not turn time back either.
     this.#stamp_ms = Math.max(this.#stamp_ms, stamp_ms);
     const context: ApplyContext = { index, stamp_ms: this.#stamp_ms };
-    for (let i = 0; i < commands.length; i++) {
-      const outcome = this.#applyOnce(commands[i]!, context);
-      if (take !== undefined) take(i, outcome);
-    }
+    const outcomes: Outcome[] = [];
+    for (let i = 0; i < commands.length; i++) outcomes.push(this.#applyOnce(commands[i]!, context));
     for (const machine of this.#machines) machine.endEntry(context);
+    return outcomes;
   }
 
   /** Passes an entry that changes nothing here: a leader's first entry, a configuration. */
