@@ -1,8 +1,13 @@
 /** What refuses to start says why, with an exit code that scripts can tell apart. */
 import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
+import { configWith } from './config/load.ts';
 import { KVService } from './gen/gomsg/v1/kv_pb.js';
+import { LogStateMismatchError } from './groups/group.ts';
+import { serve } from './main.ts';
+import { type RunningNode, startNode } from './node.ts';
+import { createLogger } from './observe/logger.ts';
 import { dataFolder } from './testing/folders.ts';
 import { NodeClient } from './testing/node-client.ts';
 import { NodeProcess } from './testing/node-process.ts';
@@ -10,69 +15,83 @@ import { NodeProcess } from './testing/node-process.ts';
 const key = 'name';
 const value = Buffer.from('alice');
 
-test('a second process on a data folder ends with 4 and names the first, which goes on', async () => {
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
+
+test('a second process on a folder or a port ends with 4 and names the first, which goes on', async () => {
   const dataDir = dataFolder();
   await using first = NodeProcess.start({ flags: [`--data-dir=${dataDir}`] });
-  using client = new NodeClient(await first.ready);
+  const address = await first.ready;
+  using client = new NodeClient(address);
 
-  await using second = NodeProcess.start({ flags: [`--data-dir=${dataDir}`] });
-  expect(await second.exited).toEqual({ code: 4, signal: null });
-  expect(second.output).toContain('the node cannot start');
-  expect(second.output).toContain(dataDir);
-  expect(second.output).toContain(String(first.pid));
+  await using onFolder = NodeProcess.start({ flags: [`--data-dir=${dataDir}`] });
+  await using onPort = NodeProcess.start({ flags: [], port: Number(address.split(':')[1]) });
+  expect(await onFolder.exited).toEqual({ code: 4, signal: null });
+  expect(onFolder.output).toContain('the node cannot start');
+  expect(onFolder.output).toContain(dataDir);
+  expect(onFolder.output).toContain(String(first.pid));
+  expect(await onPort.exited).toEqual({ code: 4, signal: null });
+  expect(onPort.output).toContain(address);
 
   await client.unary(KVService.method.set, { key, value });
 });
 
-test('a folder whose process was killed is free at once', async () => {
-  const flags = [`--data-dir=${dataFolder()}`];
-  await using first = NodeProcess.start({ flags });
-  await first.ready;
-  await first.kill();
-  await using second = NodeProcess.start({ flags });
-  await second.ready;
-});
-
 test('an unknown flag ends with 2 and suggests the one that was meant', async () => {
-  await using node = NodeProcess.start({ flags: ['--overlay-byte=1MiB'] });
-  expect(await node.exited).toEqual({ code: 2, signal: null });
-  expect(node.output).toContain('--overlay-bytes');
+  const output = standardError();
+  expect(await serve(['--overlay-byte=1MiB'])).toBe(2);
+  expect(output()).toContain('--overlay-bytes');
 });
 
-test('a value out of range, in a flag or in the environment, ends with 2 and names its origin', async () => {
-  await using byFlag = NodeProcess.start({ flags: ['--groups=0'] });
-  await using byVariable = NodeProcess.start({ flags: [], env: { GOMSG_GROUPS: 'many' } });
-  expect(await byFlag.exited).toEqual({ code: 2, signal: null });
-  expect(byFlag.output).toContain('--groups');
-  expect(await byVariable.exited).toEqual({ code: 2, signal: null });
-  expect(byVariable.output).toContain('GOMSG_GROUPS');
+test('values out of range, in a flag and in the environment, end with 2 and name their origins', async () => {
+  const output = standardError();
+  vi.stubEnv('GOMSG_GROUPS', 'many');
+  expect(await serve(['--wal-segment-bytes=1'])).toBe(2);
+  expect(output()).toContain('--wal-segment-bytes');
+  expect(output()).toContain('GOMSG_GROUPS');
 });
 
-test('an address that another process has ends with 4 and is named', async () => {
-  await using first = NodeProcess.start({ flags: [] });
-  const address = await first.ready;
-  await using second = NodeProcess.start({ flags: [], env: {}, port: Number(address.split(':')[1]) });
-  expect(await second.exited).toEqual({ code: 4, signal: null });
-  expect(second.output).toContain(address);
+test('flags of clusters end with 2: a node that runs alone must not pass for a cluster', async () => {
+  const output = standardError();
+  expect(await serve(['--cluster', '--bootstrap'])).toBe(2);
+  expect(output()).toContain('--bootstrap');
 });
 
-test('a folder that lost its log ends with 4 instead of serving what is left', async () => {
+test('a folder that lost its log is refused, and serves again once the log is back', async () => {
   const dataDir = dataFolder();
-  const flags = [`--data-dir=${dataDir}`];
-  {
-    await using node = NodeProcess.start({ flags });
-    using client = new NodeClient(await node.ready);
-    await client.unary(KVService.method.set, { key, value });
-    await node.terminate();
-  }
-  renameSync(join(dataDir, 'wal'), join(dataDir, 'lost'));
-  await using node = NodeProcess.start({ flags });
-  expect(await node.exited).toEqual({ code: 4, signal: null });
-  expect(node.output).toContain('put the whole data folder back');
+  const log = join(dataDir, 'wal');
+  const aside = join(dataDir, 'lost');
+  const start = (): Promise<RunningNode> =>
+    startNode({
+      config: configWith({ port: 0, dataDir }),
+      logger: createLogger({ level: 'silent', format: 'json' }),
+      onFatal: (error) => {
+        throw error;
+      },
+    });
 
-  rmSync(join(dataDir, 'wal'), { recursive: true, force: true });
-  renameSync(join(dataDir, 'lost'), join(dataDir, 'wal'));
-  await using healed = NodeProcess.start({ flags });
-  using client = new NodeClient(await healed.ready);
+  let node = await start();
+  {
+    using client = new NodeClient(`${node.host}:${node.port}`);
+    await client.unary(KVService.method.set, { key, value });
+  }
+  await node.stop();
+
+  renameSync(log, aside);
+  await expect(start()).rejects.toThrow(LogStateMismatchError);
+  rmSync(log, { recursive: true });
+  renameSync(aside, log);
+
+  node = await start();
+  using client = new NodeClient(`${node.host}:${node.port}`);
   expect(Buffer.from((await client.unary(KVService.method.get, { key })).value)).toEqual(value);
+  client.close();
+  await node.stop();
 });
+
+/** Catches what goes to standard error. */
+function standardError(): () => string {
+  const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  return () => write.mock.calls.map(([text]) => String(text)).join('');
+}

@@ -69,7 +69,7 @@ export class NodeProcess {
     ];
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, NODE_OPTIONS: '', ...env },
+      env: { ...inheritedEnv(), ...env },
     });
     this.#child = child;
     const serving = Promise.withResolvers<string>();
@@ -107,10 +107,10 @@ export class NodeProcess {
     return this.#lines;
   }
 
-  /** Bytes of memory that it occupies now. Linux only. */
-  get residentBytes(): number {
+  /** Bytes of memory that are its own, without LMDB's pages, which the system takes back when it likes. Linux only. */
+  get privateBytes(): number {
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+    return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
   }
 
   /** Resolves once it has written a line that holds the text. Rejects when it ends without. */
@@ -156,6 +156,14 @@ export class NodeProcess {
     const address = SERVES.exec(messageOf(line))?.[1];
     if (address !== undefined) serves(address);
   }
+}
+
+/** Without settings and flags that were meant for the process that runs the tests. */
+function inheritedEnv(): NodeJS.ProcessEnv {
+  const names = Object.keys(process.env).filter(
+    (name) => !name.startsWith('GOMSG_') && name !== 'NODE_OPTIONS',
+  );
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]));
 }
 
 /** The message of a log line; the line itself when it is none. */
