@@ -1,3 +1,4 @@
+import { toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StreamService } from '../gen/gomsg/v1/stream_pb.js';
@@ -158,6 +159,21 @@ describe('Read', () => {
     expect((await read({ offset: 3n, maxBytes: 10 })).nextOffset).toBe(4n);
     expect((await read({ offset: 2n, maxBytes: 100 })).nextOffset).toBe(3n);
     expect((await read({ offset: 5n })).messages).toEqual([]);
+  });
+
+  it('answers with no more than a frame can carry, whatever is asked for', async () => {
+    const maxFrameBytes = 64 * 1024;
+    const node = new StreamNode({ maxFrameBytes });
+    for (let i = 0; i < 20; i++) await node.publish('t', ['x'.repeat(10_000)]);
+    const messages: Uint8Array[] = [];
+    while (messages.length < 20) {
+      const offset = BigInt(messages.length);
+      const page = await call(node.server.methods, rpc.read, { topic: 't', offset, maxBytes: 1024 * 1024 });
+      expect(toBinary(rpc.read.output, page).length).toBeLessThan(maxFrameBytes);
+      messages.push(...page.messages.map(({ payload }) => payload));
+    }
+    const byTime = await call(node.server.methods, rpc.readFrom, { topic: 't' });
+    expect(toBinary(rpc.readFrom.output, byTime).length).toBeLessThan(maxFrameBytes);
   });
 
   it('says which offsets there are when the asked one is not', async () => {
@@ -417,7 +433,7 @@ describe('List', () => {
     );
     const { methods, close } = streamServer({
       router: new InstantRouter(groups, (name) => name.charCodeAt(name.length - 1) % groups.length),
-      limits: { maxMessageBytes: 1024 },
+      limits: { maxMessageBytes: 1024, maxFrameBytes: 64 * 1024 },
       topicDefaults: defaultTopicSettings,
       nodes: { self: 'n1', isAlive: () => false, leaderOf: (group) => `leader-${group}` },
     });

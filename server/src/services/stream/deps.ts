@@ -13,6 +13,8 @@ export interface StreamDeps {
 export interface StreamLimits {
   /** The node's setting of that name: payload, key and headers of one message. */
   readonly maxMessageBytes: number;
+  /** The node's setting of that name: the largest answer that can travel. */
+  readonly maxFrameBytes: number;
 }
 
 /** What the service asks about the nodes of the cluster. */

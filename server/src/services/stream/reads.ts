@@ -15,7 +15,7 @@ import { methodNumber, unary } from '../decode.ts';
 import { GomsgError } from '../errors.ts';
 import type { Method } from '../method.ts';
 import { boundedOr, checkTopic } from './checks.ts';
-import type { StreamDeps } from './deps.ts';
+import type { StreamDeps, StreamLimits } from './deps.ts';
 
 const rpc = StreamService.method;
 
@@ -26,7 +26,7 @@ const MAX_BYTES = 8 * 1024 * 1024;
 /** Bytes of messages in one page of ReadFrom. */
 const READ_FROM_BYTES = 4 * 1024 * 1024;
 
-export function readMethods({ router }: StreamDeps): Method[] {
+export function readMethods({ router, limits }: StreamDeps): Method[] {
   return [
     unary(rpc.read, (request, { reply }) => {
       checkTopic(request.topic);
@@ -46,7 +46,7 @@ export function readMethods({ router }: StreamDeps): Method[] {
           if (offset < startOffset || offset > endOffset) {
             return reply.fail(offsetOutOfRange(topic.name, partition, offset));
           }
-          const messages = new MessageChunks(maxMessages, maxBytes);
+          const messages = new MessageChunks(maxMessages, fitting(maxBytes, limits));
           const next = stream.reader().read(partition, offset, messages);
           reply.ok(readResponse(messages, next, startOffset, endOffset));
         },
@@ -74,7 +74,7 @@ export function readMethods({ router }: StreamDeps): Method[] {
           };
           try {
             const cursors = mergeCursors(stream, topic, only, time_ms, scope, request.cursor);
-            const messages = new MessageChunks(maxMessages, READ_FROM_BYTES);
+            const messages = new MessageChunks(maxMessages, fitting(READ_FROM_BYTES, limits));
             stream.readMerged(cursors, messages);
             const more = cursors.some(({ partition, offset }) => offset < partition.endOffset);
             reply.ok(readFromResponse(messages, more ? nextCursor(scope, cursors) : undefined));
@@ -87,6 +87,11 @@ export function readMethods({ router }: StreamDeps): Method[] {
       );
     }),
   ];
+}
+
+/** Half a frame at most, so that every page can travel; a larger message comes alone. */
+function fitting(bytes: number, { maxFrameBytes }: StreamLimits): number {
+  return Math.min(bytes, Math.floor(maxFrameBytes / 2));
 }
 
 /** Where to read on in each partition; by time in those that the cursor does not know of. */

@@ -26,6 +26,7 @@ export interface NodeOptions {
   readonly store?: ModelStore;
   readonly isAlive?: (nodeId: string) => boolean;
   readonly maxMessageBytes?: number;
+  readonly maxFrameBytes?: number;
 }
 
 export class StreamNode {
@@ -41,7 +42,10 @@ export class StreamNode {
     this.group = new InstantGroup({ stream: this.machine });
     this.server = streamServer({
       router: new InstantRouter([this.group]),
-      limits: { maxMessageBytes: options.maxMessageBytes ?? 1024 * 1024 },
+      limits: {
+        maxMessageBytes: options.maxMessageBytes ?? 1024 * 1024,
+        maxFrameBytes: options.maxFrameBytes ?? 16 * 1024 * 1024,
+      },
       topicDefaults: options.topicDefaults ?? defaultTopicSettings,
       nodes: {
         self: options.nodeId ?? 'n1',
