@@ -52,7 +52,7 @@ export interface RunningNode {
   readonly identity: Identity;
   readonly host: string;
   readonly port: number;
-  /** Finishes what was taken, writes everything out, closes. */
+  /** Finishes what was taken, writes everything out, closes. Calling it again only waits. */
   stop(): Promise<void>;
 }
 
@@ -73,6 +73,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const draining = new AbortController();
   const startedAt_ms = Date.now();
   const undo: (() => unknown)[] = [];
+  let hosting: GroupHost | undefined;
   const reportBug = (error: unknown, where: string): void =>
     logger.error({ err: error, where }, 'a bug was met');
   let failed = false;
@@ -80,11 +81,12 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     if (failed) return;
     failed = true;
     health.failed(error.message);
+    // Whatever failed, no group may go on: neither answer nor write.
+    hosting?.fail(error);
     options.onFatal(error);
   };
 
   try {
-    let hosting: GroupHost | undefined;
     const store = await openStore(config, options.storeParts, {
       onFatal,
       onUnblocked: () => hosting?.resume(),
@@ -118,8 +120,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     });
     hosting = host;
     for (let group = 0; group < identity.groups; group++) host.add(FIRST_DATA_GROUP + group);
-    await host.start();
     undo.push(() => host.stop());
+    await host.start();
 
     const router = new SlotRouter(host.groups);
     const lone = new LoneNode({
@@ -164,14 +166,18 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     undo.push(() => clearInterval(looking));
     look();
     health.serving();
+    let stopped: Promise<void> | undefined;
     return {
       identity,
       host: port.host,
       port: port.port,
-      stop: async () => {
-        health.draining('the node is shutting down');
-        draining.abort(new GomsgError(SHUTTING_DOWN));
-        await takeDown(undo);
+      stop: () => {
+        if (stopped === undefined) {
+          health.draining('the node is shutting down');
+          draining.abort(new GomsgError(SHUTTING_DOWN));
+          stopped = takeDown(undo);
+        }
+        return stopped;
       },
     };
   } catch (error) {

@@ -25,6 +25,7 @@ it('the writer thread is found beside a bundle, too', async () => {
     import { openLmdbStore } from ${JSON.stringify(join(dist, 'main.js'))};
     const store = await openLmdbStore(${JSON.stringify(data)}, { onFatal: (error) => { throw error; } });
     store.put('key', Buffer.from('from the bundle'));
+    await store.checkpoint();
     await store.close();
   `;
   await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);

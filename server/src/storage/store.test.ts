@@ -171,6 +171,9 @@ async function run(ops: readonly Op[], open: () => Promise<Store>, persistent: b
         case 'reopen':
           if (!persistent) break;
           snapshots.length = 0;
+          // Behind the one under way, which may not have what was written last.
+          await Promise.all(underWay);
+          await store.checkpoint();
           await store.close();
           store = await open();
           break;

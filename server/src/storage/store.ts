@@ -88,7 +88,10 @@ export interface Store extends StoreView {
 
   /** @throws SnapshotLimitError */
   snapshot(): StoreSnapshot;
-  /** A final checkpoint, then closes. */
+  /**
+   * Waits for a checkpoint under way and closes. What no checkpoint took is gone, as in a crash: only the owner knows
+   * when rows belong together, and has to be able to go without writing them.
+   */
   close(): Promise<void>;
 }
 
