@@ -31,14 +31,23 @@ export async function serve(argv: readonly string[]): Promise<ExitCode> {
   const metrics = new NodeMetrics();
   metrics.exposition.addProcessMetrics();
 
+  // What nobody caught may have left anything half done. The log has all that was answered: better to start anew.
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'the node ends: a bug was met that may have left its memory wrong');
+    process.exit(4);
+  });
+
   const stop = stopSignal();
-  let node: RunningNode;
+  let node: RunningNode | NodeJS.Signals;
   try {
-    node = await startNode({ config, logger, metrics, onFatal: (error) => die(logger, error) });
+    const starting = startNode({ config, logger, metrics, onFatal: (error) => die(logger, error) });
+    node = await Promise.race([starting, stop]);
   } catch (error) {
     logger.fatal(explained(error), 'the node cannot start');
     return 4;
   }
+  // A start can take long, with much log to read or a full disk to wait for, and a process may die at any point of it.
+  if (typeof node === 'string') leave(logger, node);
   logger.info(
     { node: node.identity.nodeId, version: VERSION, settings: changedSettings(config), pid: process.pid },
     `gomsg serves on ${node.host}:${node.port}`,
@@ -78,6 +87,12 @@ function stopSignal(): Promise<NodeJS.Signals> {
     process.on('SIGTERM', resolve);
     process.on('SIGINT', resolve);
   });
+}
+
+/** Told to stop before the start was done. */
+function leave(logger: Logger, signal: NodeJS.Signals): never {
+  logger.info(`${signal}: stopped before the start was done`);
+  process.exit(0);
 }
 
 /** After a failed write or sync nothing in memory may be answered from: end at once, restart from the disk. */
