@@ -3,7 +3,7 @@
  * same checks as against killed processes.
  */
 import { randomInt } from 'node:crypto';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { KVService } from '../src/gen/gomsg/v1/kv_pb.js';
 import { Random } from '../src/raft/testing/random.ts';
 import { BreakableMachine } from '../src/testing/breakable-machine.ts';
@@ -12,6 +12,9 @@ import { NodeClient } from '../src/testing/node-client.ts';
 import { LaneRunner } from './lanes.ts';
 import { Tally } from './tally.ts';
 import { Workload } from './workload.ts';
+
+/** A loaded machine may need several times what a quiet one does. */
+vi.setConfig({ testTimeout: 120_000 });
 
 const ROUNDS = 3;
 /** Rounds within which a crash tears a batch. */
