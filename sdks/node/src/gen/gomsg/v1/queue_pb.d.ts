@@ -1318,6 +1318,8 @@ export declare const QueueService: GenService<{
   /**
    * Takes up to max_messages ready messages and leases them to the caller. With none ready it waits up to `wait` and
    * answers with an empty list when none came. Each message must be settled by Ack or Nack before its lease ends.
+   * In a session a retry gets the deliveries of the first try, where those were taken at once; what a Pop took after it
+   * had waited comes again after its lease when the answer was lost.
    *
    * @generated from rpc gomsg.v1.QueueService.Pop
    */
