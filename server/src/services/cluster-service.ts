@@ -16,8 +16,8 @@ import {
   type NodeSchema,
 } from '../gen/gomsg/v1/cluster_pb.js';
 import type { HealthReport } from '../observe/health.ts';
-import { durationToMs } from '../state/durations.ts';
 import { serverStreaming, unary } from './decode.ts';
+import { checkDuration } from './durations.ts';
 import { ErrorReason, GomsgError } from './errors.ts';
 import type { CallContext, Method, Reply } from './method.ts';
 
@@ -95,14 +95,8 @@ export function clusterMethods(view: ClusterView): Method[] {
     ),
 
     serverStreaming(rpc.watchStats, ({ interval }, context) => {
-      const interval_ms = interval === undefined ? INTERVAL_MS_DEFAULT : durationToMs(interval);
-      if (interval_ms < INTERVAL_MS_MIN || interval_ms > INTERVAL_MS_MAX) {
-        throw new GomsgError({
-          reason: ErrorReason.INVALID_DURATION,
-          message: `interval is ${interval_ms} ms; it must be ${INTERVAL_MS_MIN} ms to ${INTERVAL_MS_MAX} ms`,
-          subject: 'interval',
-        });
-      }
+      const bounds = { min_ms: INTERVAL_MS_MIN, max_ms: INTERVAL_MS_MAX };
+      const interval_ms = checkDuration(interval, 'interval', bounds) ?? INTERVAL_MS_DEFAULT;
       return samples(view, interval_ms, context);
     }),
   ];

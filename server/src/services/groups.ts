@@ -1,6 +1,6 @@
 /** The face of a Raft group as the services use it; `groups/` implements it. */
 import type { Message } from '@bufbuild/protobuf';
-import type { Consistency } from '../gen/gomsg/v1/common_pb.js';
+import { type Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import type { Failure } from '../state/failure.ts';
 import type { GroupState } from '../state/group-state.ts';
 import type { Reply, SessionCall } from './method.ts';
@@ -40,3 +40,6 @@ export interface GroupRouter {
   /** All data groups, by id. */
   dataGroups(): readonly ServiceGroup[];
 }
+
+/** The answer of a call to all groups on a node that knows of none. */
+export const NO_GROUP_KNOWN: Failure = { reason: ErrorReason.NO_QUORUM, message: 'no group is known yet' };

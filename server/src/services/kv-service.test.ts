@@ -396,4 +396,19 @@ describe('DeletePattern', () => {
     );
     expect(await allKeys(fixture, '*')).toEqual(['a', 'b']);
   });
+
+  it('stops at the deadline, which in a pipeline ends no signal', async () => {
+    const fixture = kvFixture();
+    await setAll(fixture, ['a', 'b']);
+    const context = callContext({ deadline_ms: Date.now() - 1 });
+    await expect(call(fixture.methods, rpc.deletePattern, { pattern: '*' }, context)).rejects.toEqual(
+      failing(ErrorReason.DEADLINE_EXCEEDED),
+    );
+    expect(await allKeys(fixture, '*')).toEqual(['a', 'b']);
+  });
+});
+
+it('answers a listing on a node that knows of no group', async () => {
+  const { methods } = kvFixture(0);
+  await expect(call(methods, rpc.scan, {})).rejects.toEqual(failing(ErrorReason.NO_QUORUM));
 });

@@ -223,3 +223,8 @@ test('Purge, Redrive and Delete answer with what they did', async () => {
     reason: ErrorReason.QUEUE_NOT_FOUND,
   });
 });
+
+test('a list on a node that knows of no group is answered', async () => {
+  const { methods } = new QueueNode(0);
+  await expect(call(methods, rpc.list, {})).rejects.toMatchObject({ reason: ErrorReason.NO_QUORUM });
+});

@@ -8,8 +8,7 @@ import {
 import { msToDuration } from '../state/durations.ts';
 import type { Failure } from '../state/failure.ts';
 import { unary } from './decode.ts';
-import { ErrorReason } from './errors.ts';
-import type { GroupRouter, ServiceGroup } from './groups.ts';
+import { type GroupRouter, NO_GROUP_KNOWN, type ServiceGroup } from './groups.ts';
 import type { Method, Reply } from './method.ts';
 
 export interface SessionDeps {
@@ -29,7 +28,7 @@ export function sessionMethods({ router, sessionIdleTimeout_ms }: SessionDeps): 
       // One group hands out all ids, so that no two sessions share one.
       const [group] = router.dataGroups();
       if (group === undefined) {
-        reply.fail({ reason: ErrorReason.NO_QUORUM, message: 'no group is known yet' });
+        reply.fail(NO_GROUP_KNOWN);
         return;
       }
       group.submit({
@@ -48,8 +47,10 @@ export function sessionMethods({ router, sessionIdleTimeout_ms }: SessionDeps): 
         PipelineServiceCloseSessionResponseSchema,
         create(PipelineServiceCloseSessionResponseSchema),
       );
-      const all = allOf(router.dataGroups(), answer, reply);
-      for (const group of router.dataGroups()) {
+      const groups = router.dataGroups();
+      if (groups.length === 0) reply.fail(NO_GROUP_KNOWN);
+      const all = allOf(groups, answer, reply);
+      for (const group of groups) {
         group.submit({ method: number, payload, request, session: undefined, reply: all });
       }
     }),

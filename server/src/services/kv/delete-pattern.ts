@@ -9,7 +9,7 @@ import type { Page, PageOptions } from '../../state/kv/page.ts';
 import { invalidRequest, toFailure, unary } from '../decode.ts';
 import { ErrorReason, GomsgError } from '../errors.ts';
 import type { ServiceGroup } from '../groups.ts';
-import type { Method } from '../method.ts';
+import type { CallContext, Method } from '../method.ts';
 import { nextTurn } from '../next-turn.ts';
 import { compilePattern } from './check.ts';
 import type { KvDeps } from './deps.ts';
@@ -35,7 +35,7 @@ export function deletePatternMethod({ router, limits }: KvDeps): Method {
       maxBytes: KEY_BYTES_PER_STEP,
       keysOnly: true,
     };
-    const run = new Removal(groups, range, context.signal);
+    const run = new Removal(groups, range, context);
     run.all().then(
       () => {
         const response = create(kv.KVServiceDeletePatternResponseSchema, { deleted: BigInt(run.deleted) });
@@ -55,19 +55,19 @@ class Removal {
   deleted = 0;
   readonly #groups: readonly ServiceGroup[];
   readonly #range: PageOptions;
-  readonly #signal: AbortSignal;
+  readonly #caller: CallContext;
 
-  constructor(groups: readonly ServiceGroup[], range: PageOptions, signal: AbortSignal) {
+  constructor(groups: readonly ServiceGroup[], range: PageOptions, caller: CallContext) {
     this.#groups = groups;
     this.#range = range;
-    this.#signal = signal;
+    this.#caller = caller;
   }
 
   async all(): Promise<void> {
     for (const group of this.#groups) {
       let after: string | undefined;
       do {
-        if (this.#signal.aborted) throw abandoned(this.#signal);
+        checkWaiting(this.#caller);
         const page = await readPage(group, { ...this.#range, after });
         const keys = page.entries.map(({ key }) => readUtf8Key(key));
         if (keys.length > 0) this.deleted += await removeKeys(group, keys);
@@ -107,7 +107,15 @@ function removeKeys(group: ServiceGroup, keys: string[]): Promise<number> {
   });
 }
 
-function abandoned(signal: AbortSignal): GomsgError {
-  if (signal.reason instanceof GomsgError) return signal.reason;
-  return new GomsgError({ reason: ErrorReason.CANCELED, message: 'the caller gave up on the call' });
+/** The signal of a call in a pipeline is that of the whole stream: its deadline has to be looked at as well. */
+function checkWaiting({ signal, deadline_ms }: CallContext): void {
+  if (deadline_ms !== undefined && Date.now() >= deadline_ms) {
+    throw new GomsgError({
+      reason: ErrorReason.DEADLINE_EXCEEDED,
+      message: 'the deadline of the call passed',
+    });
+  }
+  if (!signal.aborted) return;
+  if (signal.reason instanceof GomsgError) throw signal.reason;
+  throw new GomsgError({ reason: ErrorReason.CANCELED, message: 'the caller gave up on the call' });
 }

@@ -2,7 +2,7 @@
 import type { Consistency } from '../../gen/gomsg/v1/common_pb.js';
 import type { Failure } from '../../state/failure.ts';
 import type { Entry, Page, PageOptions } from '../../state/kv/page.ts';
-import type { ServiceGroup } from '../groups.ts';
+import { NO_GROUP_KNOWN, type ServiceGroup } from '../groups.ts';
 
 /**
  * How much more than its even share of a page each group is asked for. Keys are spread evenly by their hash: with twice
@@ -23,6 +23,10 @@ export function readMergedPage(
   done: (page: MergedPage) => void,
   fail: (failure: Failure) => void,
 ): void {
+  if (groups.length === 0) {
+    fail(NO_GROUP_KNOWN);
+    return;
+  }
   const part = partOf(options, groups.length);
   const pages: Page[] = [];
   const revisions = new Map<number, number>();

@@ -6,6 +6,7 @@ import { queueNotFound } from '../../state/queue/managing.ts';
 import { type CursorScope, decodeCursor, encodeCursor } from '../cursors.ts';
 import { unary } from '../decode.ts';
 import { ErrorReason, GomsgError } from '../errors.ts';
+import { NO_GROUP_KNOWN } from '../groups.ts';
 import type { Method } from '../method.ts';
 import { MAX_NAME_LENGTH } from '../names.ts';
 import { checkCount, checkQueue, checkState } from './check.ts';
@@ -70,6 +71,7 @@ export function readingMethods({ router }: QueueDeps, dispatchers: Dispatchers):
       const scope = { method: number, args: [request.prefix] };
       const after = positionOf(scope, request.cursor, MAX_NAME_LENGTH);
       const groups = router.dataGroups();
+      if (groups.length === 0) reply.fail(NO_GROUP_KNOWN);
       const found: queue.QueueStats[] = [];
       let left = groups.length;
       let failed = false;

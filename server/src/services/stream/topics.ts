@@ -13,7 +13,7 @@ import { topicNotFound } from '../../state/stream/failures.ts';
 import type { StreamMachine } from '../../state/stream/stream-machine.ts';
 import { decodeCursor, encodeCursor } from '../cursors.ts';
 import { methodNumber, unary } from '../decode.ts';
-import type { ServiceGroup } from '../groups.ts';
+import { NO_GROUP_KNOWN, type ServiceGroup } from '../groups.ts';
 import type { Method } from '../method.ts';
 import { boundedOr, checkSettings, checkTopic } from './checks.ts';
 import type { StreamDeps } from './deps.ts';
@@ -132,6 +132,7 @@ function listOfGroups(
   done: (found: TopicInfo[]) => void,
   fail: (failure: Failure) => void,
 ): void {
+  if (groups.length === 0) fail(NO_GROUP_KNOWN);
   const found: TopicInfo[] = [];
   let waiting = groups.length;
   let failed = false;
