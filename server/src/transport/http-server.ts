@@ -1,5 +1,5 @@
 /** The HTTP side of the port: Connect and its kin, and a few plain pages for people, probes and Prometheus. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { toJson } from '@bufbuild/protobuf';
@@ -8,6 +8,10 @@ import { errorDetail, errorDetailBytes } from '../services/errors.ts';
 import type { ConnectServer } from './connect-server.ts';
 import { grpcCode, wireMessage } from './grpc-status.ts';
 import type { MethodNames } from './unknown-method.ts';
+
+// An import would evaluate every export of the module, its WebSocket among them, and with that load an HTTP client that
+// takes 16 MB.
+const { createServer } = process.getBuiltinModule('node:http');
 
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
 export type HttpResponse = ServerResponse | Http2ServerResponse;
