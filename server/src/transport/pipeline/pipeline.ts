@@ -75,6 +75,7 @@ export class Pipeline {
   readonly #stream: DuplexStream;
   readonly #context: CallContext;
   readonly #options: PipelineOptions;
+  readonly #maxFrameBytes: number;
   /** The frame that gathers results. */
   readonly #results = new ResultFrame();
   /** Complete frames that the client has yet to make room for, oldest first. What they hold counts as in flight. */
@@ -99,6 +100,7 @@ export class Pipeline {
     this.#stream = stream;
     this.#context = context;
     this.#options = options;
+    this.#maxFrameBytes = options.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES;
     this.peer = context.peer;
     stream.onMessage((message) => this.#take(message));
     stream.onDrain(() => this.#drained());
@@ -121,9 +123,8 @@ export class Pipeline {
   answered(call: PipelinedCall, response: Uint8Array | undefined, failure: Failure | undefined): void {
     if (call.answered) return;
     call.answered = true;
-    const { maxFrameBytes = DEFAULT_MAX_FRAME_BYTES } = this.#options;
-    if (response !== undefined && ResultFrame.resultBytes(response.length) > maxFrameBytes) {
-      this.#settle(call, undefined, answerTooLarge(response.length, maxFrameBytes));
+    if (response !== undefined && ResultFrame.resultBytes(response.length) > this.#maxFrameBytes) {
+      this.#settle(call, undefined, answerTooLarge(response.length, this.#maxFrameBytes));
     } else this.#settle(call, response, failure);
   }
 
@@ -223,8 +224,8 @@ export class Pipeline {
       this.#unread.push(frame);
       this.#unreadBytes += frame.length;
       this.#options.inFlight.add(this.peer, frame.length);
-      const { maxUnreadBytes = DEFAULT_MAX_UNREAD_BYTES } = this.#options;
-      if (this.#unreadBytes > maxUnreadBytes) this.#endWith(unread(this.#unreadBytes, maxUnreadBytes));
+      const max = this.#options.maxUnreadBytes ?? DEFAULT_MAX_UNREAD_BYTES;
+      if (this.#unreadBytes > max) this.#endWith(unread(this.#unreadBytes, max));
     }
   }
 
