@@ -228,6 +228,21 @@ describe('a client that does not read', () => {
     expect(inFlight.totalBytes).toBe(0);
   });
 
+  it('may leave one large result unread, however little it may hold', async () => {
+    const { stream, held } = openPipeline({ maxBytesPerClient: 64 * 1024 });
+    stream.receive([1, 2].map((callId) => ({ callId, method: LATER })));
+    stream.room = 1;
+    held[0]!.reply.ok(text('x'));
+    await turn();
+    held[1]!.reply.ok(new Uint8Array(4 * MIB));
+    await turn();
+    stream.receive([{ callId: 3, method: ECHO }]);
+    stream.drain();
+    await turn();
+    expect(stream.ended).toBeUndefined();
+    expect(stream.answered).toEqual([1, 2, 3]);
+  });
+
   it('has its unread results counted as in flight until it takes them', async () => {
     const { stream, held, inFlight } = openPipeline();
     stream.receive([1, 2, 3, 4].map((callId) => ({ callId, method: LATER })));

@@ -225,7 +225,8 @@ export class Pipeline {
       this.#unreadBytes += frame.length;
       this.#options.inFlight.add(this.peer, frame.length);
       const max = this.#options.maxUnreadBytes ?? DEFAULT_MAX_UNREAD_BYTES;
-      if (this.#unreadBytes > max) this.#endWith(unread(this.#unreadBytes, max));
+      // A single frame may always wait: however small the bound, a large answer must not end the pipeline by itself.
+      if (this.#unread.length > 1 && this.#unreadBytes > max) this.#endWith(unread(this.#unreadBytes, max));
     }
   }
 
