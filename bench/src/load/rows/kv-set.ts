@@ -1,6 +1,8 @@
-import { KVService } from '@gomsg/client/gen/gomsg/v1/kv_pb.js';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { KVService, KVServiceSetRequestSchema } from '@gomsg/client/gen/gomsg/v1/kv_pb.js';
 import type { Workload } from '../workload.ts';
-import { keyOf, VALUE } from './keys.ts';
+import { encodedCall } from './encoded-calls.ts';
+import { KEYS, keyOf, VALUE } from './keys.ts';
 
 /** Overwrites of keys in a scattered order: the write path from the client to the disk and back. */
 export function kvSet(inFlight: number): Workload {
@@ -9,9 +11,16 @@ export function kvSet(inFlight: number): Workload {
     title: `KV set, ${inFlight} in flight`,
     inFlight,
     prepare: async (client) => {
+      const set = encodedCall(client, KVService.method.set);
+      const requests = Array.from({ length: KEYS }, (_, n) =>
+        toBinary(
+          KVServiceSetRequestSchema,
+          create(KVServiceSetRequestSchema, { key: keyOf(n), value: VALUE }),
+        ),
+      );
       let count = 0;
       return async () => {
-        await client.call(KVService.method.set, { key: keyOf(count++), value: VALUE });
+        await set(requests[count++ % KEYS]!);
         return 1;
       };
     },

@@ -1,5 +1,7 @@
-import { StreamService } from '@gomsg/client/gen/gomsg/v1/stream_pb.js';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { StreamService, StreamServicePublishRequestSchema } from '@gomsg/client/gen/gomsg/v1/stream_pb.js';
 import type { Workload } from '../workload.ts';
+import { encodedCall } from './encoded-calls.ts';
 
 /** Bytes of a message: what the target is stated for. */
 export const PAYLOAD = Buffer.alloc(128, 'p');
@@ -10,9 +12,16 @@ export function streamPublish(inFlight: number): Workload {
     id: `stream-publish-${inFlight}`,
     title: `stream publish 128 B, ${inFlight} in flight`,
     inFlight,
-    prepare: async (client) => async () => {
-      await client.call(StreamService.method.publish, { topic: 'bench-publish', payload: PAYLOAD });
-      return 1;
+    prepare: async (client) => {
+      const publish = encodedCall(client, StreamService.method.publish);
+      const request = toBinary(
+        StreamServicePublishRequestSchema,
+        create(StreamServicePublishRequestSchema, { topic: 'bench-publish', payload: PAYLOAD }),
+      );
+      return async () => {
+        await publish(request);
+        return 1;
+      };
     },
   };
 }
