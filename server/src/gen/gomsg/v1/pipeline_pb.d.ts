@@ -35,7 +35,7 @@ export declare type PipelineServiceExecuteRequest = Message<"gomsg.v1.PipelineSe
   answeredBelow: bigint;
 
   /**
-   * The calls.
+   * The calls, at most 65,536.
    *
    * @generated from field: repeated gomsg.v1.PipelineCall calls = 3;
    */
@@ -283,7 +283,8 @@ export declare const PipelineServiceCloseSessionResponseSchema: GenMessage<Pipel
 export declare const PipelineService: GenService<{
   /**
    * Executes calls. Requests carry calls, responses carry results, in whatever order they are done; calls of one
-   * request are not ordered among themselves. Past the in-flight limits a call fails with OVERLOADED.
+   * request are not ordered among themselves. Past the in-flight limits a call fails with OVERLOADED; so does the whole
+   * stream of a client that leaves more results unread than it may have in flight.
    * Half-close to finish: the server answers what it took and ends the stream.
    *
    * @generated from rpc gomsg.v1.PipelineService.Execute
