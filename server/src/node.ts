@@ -62,6 +62,9 @@ const SHUTTING_DOWN: Failure = {
   message: 'the node is shutting down; use another node, or this one once it is back',
 };
 
+/** Entries that the log keeps in memory: followers read them there, and a node that runs alone has none. */
+const LOG_CACHE_BYTES = 1024 * 1024;
+
 /** How often the figures behind the health checks are looked at. */
 const HEALTH_INTERVAL_MS = 1_000;
 
@@ -233,6 +236,7 @@ async function openLog(
   return Wal.open(join(config.dataDir, 'wal'), {
     segmentBytes: config.walSegmentBytes,
     tailSegments: config.walTailSegments,
+    cacheBytes: LOG_CACHE_BYTES,
     fsyncIntervalMs: config.fsync === 'interval' ? config.fsyncIntervalMs : 0,
     onTornTail: (tail) => logger.warn({ ...tail }, 'the log ended in an incomplete batch, which was cut'),
     onWritableChange: (writable) =>

@@ -193,7 +193,7 @@ export const SETTINGS = {
   overlayBytes: setting({
     section: 'storage',
     kind: size({ min: MIB, max: 4 * GIB }),
-    default: 16 * MIB,
+    default: 8 * MIB,
     description:
       'Writes gathered in memory before a background transaction takes them into LMDB. Writers wait when a second such batch fills before the first is through.',
   }),
