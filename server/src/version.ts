@@ -1,2 +1,4 @@
-/** Version of this program, as in package.json. */
-export const VERSION = '0.1.0';
+/** Of this program, as package.json has it. */
+import manifest from '../package.json' with { type: 'json' };
+
+export const VERSION: string = manifest.version;

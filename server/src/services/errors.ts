@@ -1,6 +1,5 @@
 /** Typed errors at the edge, and the catalogue that gives each reason its gRPC code. */
 import { create, getOption, toBinary } from '@bufbuild/protobuf';
-import { type Duration, DurationSchema } from '@bufbuild/protobuf/wkt';
 import { error as errorOption } from '../gen/gomsg/sdk/v1/options_pb.js';
 import {
   type ErrorDetail,
@@ -8,6 +7,7 @@ import {
   ErrorReason,
   ErrorReasonSchema,
 } from '../gen/gomsg/v1/common_pb.js';
+import { msToDuration } from '../state/durations.ts';
 import type { Failure } from '../state/failure.ts';
 
 export { ErrorReason };
@@ -58,7 +58,7 @@ export function errorDetail(failure: Failure): ErrorDetail {
     subject: failure.subject ?? '',
     ...(failure.leader && { leader: failure.leader }),
     topologyEpoch: BigInt(failure.topologyEpoch ?? 0),
-    ...(failure.retryAfter_ms !== undefined && { retryAfter: toDuration(failure.retryAfter_ms) }),
+    ...(failure.retryAfter_ms !== undefined && { retryAfter: msToDuration(failure.retryAfter_ms) }),
     currentVersion: BigInt(failure.currentVersion ?? 0),
     oldestAvailable: BigInt(failure.oldestAvailable ?? 0),
     newestAvailable: BigInt(failure.newestAvailable ?? 0),
@@ -67,10 +67,4 @@ export function errorDetail(failure: Failure): ErrorDetail {
 
 export function errorDetailBytes(failure: Failure): Uint8Array {
   return toBinary(ErrorDetailSchema, errorDetail(failure));
-}
-
-/** Milliseconds as a protobuf Duration. */
-function toDuration(ms: number): Duration {
-  const seconds = Math.trunc(ms / 1000);
-  return create(DurationSchema, { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) });
 }

@@ -6,10 +6,10 @@ import { utf8Key } from '../../state/keys.ts';
 import { keyNotFound } from '../../state/kv/kv-machine.ts';
 import { NEVER_MS, recordExpiresAt_ms } from '../../state/kv/record.ts';
 import { encodeExistsResponse, encodeGetResponse } from '../../state/kv/responses.ts';
-import { invalidRequest, type UnaryCall, unary } from '../decode.ts';
+import { invalidRequest, unary } from '../decode.ts';
 import { ErrorReason, GomsgError } from '../errors.ts';
-import type { Proposal } from '../groups.ts';
 import type { Method } from '../method.ts';
+import { proposalOf } from '../proposals.ts';
 import { checkKey, checkTtl, checkValue } from './check.ts';
 import type { KvDeps } from './deps.ts';
 import { readPlainGet, readPlainSet } from './plain-requests.ts';
@@ -99,17 +99,6 @@ export function singleKeyMethods({ router, limits }: KvDeps): Method[] {
       router.groupOf(request.key).submit(proposalOf(request, call));
     }),
   ];
-}
-
-/** A request as it came is the command, and the machine's answer the response. */
-function proposalOf(request: Proposal['request'], call: UnaryCall): Proposal {
-  return {
-    method: call.number,
-    payload: call.payload,
-    request,
-    session: call.context.session,
-    reply: call.reply,
-  };
 }
 
 function encodeTtl(expiresAt_ms: number, now_ms: number): Uint8Array {

@@ -4,6 +4,7 @@ import { invalidRequest, type UnaryCall, unary } from '../decode.ts';
 import { ErrorReason, GomsgError } from '../errors.ts';
 import type { Proposal } from '../groups.ts';
 import type { Method } from '../method.ts';
+import { proposalOf } from '../proposals.ts';
 import {
   checkDelay,
   checkDeliveryId,
@@ -23,13 +24,7 @@ const MAX_BATCH_MESSAGES = 10_000;
 
 export function commandMethods({ router, limits }: QueueDeps): Method[] {
   const submit = (name: string, request: Proposal['request'], call: UnaryCall) =>
-    router.groupOf(name).submit({
-      method: call.number,
-      payload: call.payload,
-      request,
-      session: call.context.session,
-      reply: call.reply,
-    });
+    router.groupOf(name).submit(proposalOf(request, call));
 
   return [
     unary(rpc.create, (request, call) => {

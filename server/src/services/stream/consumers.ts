@@ -9,9 +9,9 @@ import { consumerNotFound, partitionNotFound, topicNotFound } from '../../state/
 import type { TopicView } from '../../state/stream/topic.ts';
 import { invalidRequest, unary } from '../decode.ts';
 import type { Method } from '../method.ts';
+import { proposalOf } from '../proposals.ts';
 import { checkConsumer, checkTopic } from './checks.ts';
 import type { StreamDeps } from './deps.ts';
-import { proposalOf } from './proposals.ts';
 import type { TopicDefaults } from './topic-defaults.ts';
 
 const rpc = StreamService.method;

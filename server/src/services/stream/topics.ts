@@ -15,9 +15,9 @@ import { decodeCursor, encodeCursor } from '../cursors.ts';
 import { methodNumber, unary } from '../decode.ts';
 import { NO_GROUP_KNOWN, type ServiceGroup } from '../groups.ts';
 import type { Method } from '../method.ts';
+import { proposalOf } from '../proposals.ts';
 import { boundedOr, checkSettings, checkTopic } from './checks.ts';
 import type { StreamDeps } from './deps.ts';
-import { proposalOf } from './proposals.ts';
 import type { TopicDefaults } from './topic-defaults.ts';
 import { consumerInfos, topicInfo } from './topic-info.ts';
 

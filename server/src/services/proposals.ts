@@ -1,5 +1,5 @@
-import type { UnaryCall } from '../decode.ts';
-import type { Proposal } from '../groups.ts';
+import type { UnaryCall } from './decode.ts';
+import type { Proposal } from './groups.ts';
 
 /** A request that is the command as it came, with the machine's answer as the response. */
 export function proposalOf(request: Proposal['request'], call: UnaryCall): Proposal {
