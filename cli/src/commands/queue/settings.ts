@@ -140,6 +140,7 @@ export const stats = command({
 function statsFacts(stats: QueueStats): [string, string][] {
   return [
     ['queue', stats.queue],
+    ['messages', humanCount(stats.size)],
     ['ready', humanCount(stats.ready)],
     ['delayed', humanCount(stats.delayed)],
     ['in flight', humanCount(stats.inFlight)],

@@ -115,6 +115,9 @@ export function stats(parts: QueueParts, queue: Queue, now_ms: number): QueueSta
     delayed: BigInt(queue.delayed.messages),
     inFlight: BigInt(queue.inFlight.messages),
     dead: BigInt(queue.dead.messages),
+    size: BigInt(
+      queue.ready.messages + queue.delayed.messages + queue.inFlight.messages + queue.dead.messages,
+    ),
     bytes: BigInt(queue.bytes),
     pushedTotal: BigInt(queue.pushedTotal),
     deliveredTotal: BigInt(queue.deliveredTotal),

@@ -238,6 +238,7 @@ export class QueueHarness {
         delayed: BigInt(delayed!.length),
         inFlight: BigInt(inFlight!.length),
         dead: BigInt(dead!.length),
+        size: BigInt(queue.messages.length),
         bytes: BigInt(queue.messages.reduce((sum, { size }) => sum + size, 0)),
         pushedTotal: BigInt(queue.totals.pushed),
         deliveredTotal: BigInt(queue.totals.delivered),

@@ -408,6 +408,48 @@ export enum ErrorReason {
    * @generated from enum value: ERROR_REASON_INTERNAL = 60;
    */
   INTERNAL = 60,
+
+  /**
+   * Only in SDKs: the client was closed, before the call or while it waited.
+   *
+   * @generated from enum value: ERROR_REASON_CLIENT_CLOSED = 70;
+   */
+  CLIENT_CLOSED = 70,
+
+  /**
+   * Only in SDKs: no node could be reached. A write that was sent before may have been applied.
+   *
+   * @generated from enum value: ERROR_REASON_UNREACHABLE = 71;
+   */
+  UNREACHABLE = 71,
+
+  /**
+   * Only in SDKs: a value or message was asked for as text, and is not UTF-8.
+   *
+   * @generated from enum value: ERROR_REASON_NOT_TEXT = 72;
+   */
+  NOT_TEXT = 72,
+
+  /**
+   * Only in SDKs: a method that collects a result of many pages found more than the client holds at once.
+   *
+   * @generated from enum value: ERROR_REASON_RESULT_TOO_LARGE = 73;
+   */
+  RESULT_TOO_LARGE = 73,
+
+  /**
+   * Only in SDKs: an integer is too large for the number type of the language. A write has been applied nevertheless.
+   *
+   * @generated from enum value: ERROR_REASON_UNSAFE_INTEGER = 74;
+   */
+  UNSAFE_INTEGER = 74,
+
+  /**
+   * Only in SDKs: the handler of a subscription or consumer failed. What it did not acknowledge comes again.
+   *
+   * @generated from enum value: ERROR_REASON_HANDLER_FAILED = 75;
+   */
+  HANDLER_FAILED = 75,
 }
 
 /**

@@ -1012,6 +1012,13 @@ export declare type QueueStats = Message<"gomsg.v1.QueueStats"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 16;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * Messages in all states together.
+   *
+   * @generated from field: uint64 size = 17;
+   */
+  size: bigint;
 };
 
 /**
