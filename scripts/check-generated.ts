@@ -1,57 +1,52 @@
 /** Generates into a folder of its own and compares: the committed code must be what the contracts give today. */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { parse } from 'yaml';
+import { GENERATED_MARK } from '../sdks/generator/src/generated-file.ts';
+import { generate, outFolders } from './templates.ts';
 
-interface BufGen {
-  readonly plugins: readonly { readonly out: string }[];
-}
-
-/** What `npm run generate` runs: gomsg's own contracts, and the standard protocols of the transport. */
-const templates = ['buf.gen.yaml', 'server/src/transport/proto/buf.gen.yaml'];
-
-const outFolders = new Set(
-  templates.flatMap((template) =>
-    (parse(readFileSync(template, 'utf8')) as BufGen).plugins.map(({ out }) => out),
-  ),
-);
+/** Folders that hold what somebody else installs. */
+const FOREIGN = new Set(['node_modules', '.venv', 'dist', 'build', '__pycache__']);
 
 const fresh = mkdtempSync(join(tmpdir(), 'gomsg-generated-'));
 process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
-for (const template of templates) {
-  const { status } = spawnSync('buf', ['generate', '--template', template, '--output', fresh], {
-    stdio: 'inherit',
-  });
-  if (status !== 0) process.exit(status ?? 1);
-}
+if (!generate(fresh)) process.exit(1);
 
-const differences = [...outFolders].flatMap((out) => {
-  const wanted = filesOf(join(fresh, out));
-  const committed = filesOf(out);
-  return [...new Set([...wanted.keys(), ...committed.keys()])]
-    .filter((path) => wanted.get(path) !== committed.get(path))
-    .map((path) => {
-      const what = wanted.has(path)
-        ? committed.has(path)
-          ? 'is out of date'
-          : 'is missing'
-        : 'has no source';
-      return `${join(out, path)} ${what}`;
-    });
-});
+const wanted = filesOf(fresh);
+const committed = new Map(
+  [...outFolders()].flatMap(([folder, { isOnlyGenerated }]) =>
+    [...filesOf(folder)]
+      // Beside hand-written files only those that say so are generated.
+      .filter(([, text]) => isOnlyGenerated || text.slice(0, 1_000).includes(GENERATED_MARK))
+      .map(([path, text]) => [join(folder, path), text] as const),
+  ),
+);
+const differences = [...new Set([...wanted.keys(), ...committed.keys()])]
+  .filter((path) => wanted.get(path) !== (committed.get(path) ?? readCommitted(path)))
+  .map((path) => `${path} ${wanted.has(path) ? 'is missing or out of date' : 'has no source'}`);
 if (differences.length > 0) {
   console.log(`${differences.join('\n')}\nRun \`npm run generate\` and commit what it changes.`);
   process.exitCode = 1;
 }
 
+/** Files without room for a mark, such as JSON. */
+function readCommitted(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
 function filesOf(folder: string): Map<string, string> {
-  if (!existsSync(folder)) return new Map();
-  return new Map(
-    readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name))
-      .map((path) => [relative(folder, path), readFileSync(path, 'utf8')]),
-  );
+  const files = new Map<string, string>();
+  const walk = (at: string) => {
+    for (const entry of readdirSync(at, { withFileTypes: true })) {
+      const path = join(at, entry.name);
+      if (entry.isFile()) files.set(relative(folder, path), readFileSync(path, 'utf8'));
+      else if (entry.isDirectory() && !FOREIGN.has(entry.name)) walk(path);
+    }
+  };
+  walk(folder);
+  return files;
 }
