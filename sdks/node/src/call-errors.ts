@@ -6,7 +6,14 @@ import {
   Metadata,
   type MethodDescriptor,
 } from 'nice-grpc';
-import { detailFromStatusTrailer, ErrorReason, errorFromDetail, GomsgError, GrpcCode } from './errors.ts';
+import {
+  detailFromStatusTrailer,
+  ErrorReason,
+  errorFromDetail,
+  type GomsgError,
+  GrpcCode,
+  gomsgError,
+} from './errors.ts';
 
 export interface TimeoutOption {
   /** How long the caller waits, in milliseconds, up to 99,999,999. Default: for ever. */
@@ -58,7 +65,7 @@ export function timeoutError(
   cause?: unknown,
 ): GomsgError {
   const outcome = mayBeApplied ? '; the write may still be applied' : '';
-  return new GomsgError({
+  return gomsgError({
     reason: ErrorReason.DEADLINE_EXCEEDED,
     message: `${what}: no answer within ${timeout_ms} ms${outcome}`,
     cause,
@@ -68,7 +75,7 @@ export function timeoutError(
 /** What a call throws that its caller gave up. */
 export function canceledError(what: string, mayBeApplied: boolean, cause?: unknown): GomsgError {
   const outcome = mayBeApplied ? '; the write may still be applied' : '';
-  return new GomsgError({
+  return gomsgError({
     reason: ErrorReason.CANCELED,
     message: `${what}: canceled by the caller${outcome}`,
     cause,
@@ -84,7 +91,7 @@ function statusError(error: ClientError, trailers: Metadata | undefined): GomsgE
   const detail = trailer instanceof Uint8Array ? detailFromStatusTrailer(trailer) : undefined;
   // A timeout that gRPC itself saw has no detail, yet means the same.
   if (detail === undefined && error.code === GrpcCode.DEADLINE_EXCEEDED) {
-    return new GomsgError({
+    return gomsgError({
       reason: ErrorReason.DEADLINE_EXCEEDED,
       message: `${error.path}: ${error.details}; a write may still be applied`,
       cause: error,

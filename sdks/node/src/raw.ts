@@ -10,7 +10,7 @@ import { type CallOptions, createClientFactory, Metadata } from 'nice-grpc';
 import { checkAddresses, DEFAULT_ADDRESS } from './addresses.ts';
 import { callErrors, type TimeoutOption } from './call-errors.ts';
 import { type ChannelSettings, openChannel } from './channel.ts';
-import { ErrorReason, GomsgError, GrpcCode } from './errors.ts';
+import { ErrorReason, GomsgError, GrpcCode, gomsgError } from './errors.ts';
 import { ClusterService } from './gen/gomsg/v1/cluster_pb.js';
 import { KVService } from './gen/gomsg/v1/kv_pb.js';
 import { PipelineService } from './gen/gomsg/v1/pipeline_pb.js';
@@ -141,7 +141,7 @@ class Nodes {
 
   #channel(address: string): Channel {
     if (this.#closed) {
-      throw new GomsgError({
+      throw gomsgError({
         reason: ErrorReason.CANCELED,
         message: 'the client is closed: no call was sent',
       });
