@@ -45,6 +45,50 @@ export function countVitest(reportPath: string, exitCode: number): Counts {
   };
 }
 
+/** One line of what `go test -json` prints. */
+interface GoTestEvent {
+  readonly Action: string;
+  readonly Package?: string;
+  /** Absent in events about a package as a whole. */
+  readonly Test?: string;
+}
+
+/** Counts tests and subtests alike, and a package that fails without a failing test (it does not compile, say) as one. */
+export function countGoTest(reportPath: string, exitCode: number): Counts {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  const failedPackages = new Set<string>();
+  const packagesWithFailedTest = new Set<string>();
+  const lines = existsSync(reportPath) ? readFileSync(reportPath, 'utf8').split('\n') : [];
+  for (const line of lines.filter((text) => text.startsWith('{'))) {
+    const { Action: action, Package: pkg = '', Test: test }: GoTestEvent = JSON.parse(line);
+    if (test === undefined) {
+      if (action === 'fail') failedPackages.add(pkg);
+    } else if (action === 'pass') counts.passed++;
+    else if (action === 'skip') counts.skipped++;
+    else if (action === 'fail') {
+      counts.failed++;
+      packagesWithFailedTest.add(pkg);
+    }
+  }
+  counts.failed += failedPackages.difference(packagesWithFailedTest).size;
+  if (counts.failed === 0 && exitCode !== 0) counts.failed = 1;
+  return counts;
+}
+
+/** JUnit's XML, as pytest writes it: the numbers of its suites. */
+export function countJunit(reportPath: string, exitCode: number): Counts {
+  if (!existsSync(reportPath)) return { passed: 0, failed: 1, skipped: 0 };
+  let [tests, failed, skipped] = [0, 0, 0];
+  for (const [suite] of readFileSync(reportPath, 'utf8').matchAll(/<testsuite\b[^>]*>/g)) {
+    const number = (name: string) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(suite)?.[1] ?? 0);
+    tests += number('tests');
+    failed += number('failures') + number('errors');
+    skipped += number('skipped');
+  }
+  const passed = tests - failed - skipped;
+  return { passed, failed: failed === 0 && exitCode !== 0 ? 1 : failed, skipped };
+}
+
 export function add(a: Counts, b: Counts): Counts {
   return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
 }

@@ -10,12 +10,19 @@ export interface Check {
 
 /** Writes a report to the path that takes the place of `{report}` in the command; the reader counts its tests. */
 export interface Reported {
-  readonly count: 'vitest-json';
+  readonly count: 'vitest' | 'junit';
 }
 
-export type Suite = (Check | Reported) & {
+/** Prints its report: `go test -json`. */
+export interface Printed {
+  readonly count: 'go-test';
+}
+
+export type Suite = (Check | Reported | Printed) & {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
+  /** Where the command runs, from the root of the repository. Default: there. */
+  readonly folder?: string;
   /** What the command needs beside Node. Missing, the suite fails with advice. */
   readonly needs?: readonly Toolchain[];
 };
@@ -53,6 +60,6 @@ export const SUITES: readonly Suite[] = [
   {
     name: 'tests',
     command: ['vitest', 'run', '--reporter=default', '--reporter=json', '--outputFile.json={report}'],
-    count: 'vitest-json',
+    count: 'vitest',
   },
 ];

@@ -1,10 +1,11 @@
 /** Runs every suite, each to its end whatever the others did, and closes with one line that counts them all. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { add, type Counts, countCheck, countVitest, summary } from './counts.ts';
+import { add, type Counts, countCheck, countGoTest, countJunit, countVitest, summary } from './counts.ts';
+import { printedOutput } from './go-test-output.ts';
 import { SUITES, type Suite } from './suites.ts';
 import { missingToolchain } from './toolchains.ts';
 
@@ -26,14 +27,26 @@ function run(suite: Suite): Counts {
   }
   const report = join(reports, `${SUITES.indexOf(suite)}.json`);
   const [program, ...args] = suite.command.map((part) => part.replace('{report}', report));
+  const printed = suite.count === 'go-test' ? openSync(report, 'w') : 'inherit';
   const { status, error } = spawnSync(program!, args, {
-    cwd: root,
+    cwd: join(root, suite.folder ?? '.'),
     env,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', printed, 'inherit'],
   });
+  if (printed !== 'inherit') closeSync(printed);
   if (error) console.log(`${program} could not be run: ${error.message}`);
   const exitCode = status ?? 1;
-  return suite.count === 'one' ? countCheck(exitCode) : countVitest(report, exitCode);
+  switch (suite.count) {
+    case 'one':
+      return countCheck(exitCode);
+    case 'vitest':
+      return countVitest(report, exitCode);
+    case 'junit':
+      return countJunit(report, exitCode);
+    case 'go-test':
+      if (exitCode !== 0) console.log(printedOutput(report));
+      return countGoTest(report, exitCode);
+  }
 }
 
 const startedAt = performance.now();
