@@ -104,6 +104,9 @@ export class Group implements ServiceGroup {
   /** True when this node may answer linearizable reads without asking anyone: see `#updateReadiness`. */
   #readsAtOnce = false;
   #stopped: Failure | undefined;
+  readonly #roleListeners = new Set<(isLeader: boolean) => void>();
+  /** What the listeners were told. */
+  #toldLeads = false;
 
   constructor(options: GroupOptions) {
     const { id, raftId, log, host } = options;
@@ -214,6 +217,11 @@ export class Group implements ServiceGroup {
   /** The group's time: never behind an applied stamp, an earlier entry of this leader or an earlier read. */
   now(): number {
     return this.#clock.now(this.state.stamp_ms);
+  }
+
+  onRoleChange(listener: (isLeader: boolean) => void): () => void {
+    this.#roleListeners.add(listener);
+    return () => this.#roleListeners.delete(listener);
   }
 
   #refusal(proposal: Proposal): Failure | undefined {
@@ -400,10 +408,25 @@ export class Group implements ServiceGroup {
 
   #roleChanged(): void {
     this.#updateReadiness();
-    if (this.#core.isLeader) return;
-    const failure = this.#notLeader();
-    for (const read of this.#reads.takeUnconfirmed()) this.#fail(read, failure);
-    for (const { reply } of this.#waiting.takeAll()) this.#fail(reply, failure);
+    if (!this.#core.isLeader) {
+      const failure = this.#notLeader();
+      for (const read of this.#reads.takeUnconfirmed()) this.#fail(read, failure);
+      for (const { reply } of this.#waiting.takeAll()) this.#fail(reply, failure);
+    }
+    this.#tellRole();
+  }
+
+  #tellRole(): void {
+    const leads = this.#core.isLeader;
+    if (leads === this.#toldLeads) return;
+    this.#toldLeads = leads;
+    for (const listener of [...this.#roleListeners]) {
+      try {
+        listener(leads);
+      } catch (error) {
+        this.#host.reportBug(error, `telling of a new role in group ${this.id}`);
+      }
+    }
   }
 
   /**

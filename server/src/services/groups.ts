@@ -20,6 +20,13 @@ export interface Proposal {
 
 export interface ServiceGroup {
   readonly id: number;
+  /** Whether this node's replica leads the group, as far as it knows. */
+  readonly isLeader: boolean;
+  /**
+   * Tells of each change of `isLeader`, after it is so. Returns what ends that. A listener that throws has a bug and is
+   * told once more at the next change.
+   */
+  onRoleChange(listener: (isLeader: boolean) => void): () => void;
   /** Puts a write into this turn's entry. Answers through `proposal.reply`, also when it is refused. */
   submit(proposal: Proposal): void;
   /**

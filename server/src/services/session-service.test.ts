@@ -16,6 +16,7 @@ const rpc = PipelineService.method;
 /** A group that keeps its proposals until the test answers them. */
 class KeepingGroup implements ServiceGroup {
   readonly id: number;
+  readonly isLeader = true;
   readonly proposals: Proposal[] = [];
 
   constructor(id: number) {
@@ -28,6 +29,10 @@ class KeepingGroup implements ServiceGroup {
 
   read(): void {
     throw new Error('sessions are not read');
+  }
+
+  onRoleChange(): () => void {
+    return () => {};
   }
 
   get reply() {

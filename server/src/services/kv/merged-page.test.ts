@@ -62,6 +62,8 @@ it('goes no further than the group that looked at the least', () => {
 function groupsOf(keys: readonly string[], count: number, asked: PageOptions[]): ServiceGroup[] {
   return Array.from({ length: count }, (_, group) => ({
     id: group + 1,
+    isLeader: true,
+    onRoleChange: () => () => {},
     submit: () => {},
     read: (_consistency, query) => {
       const own = keys.filter((_key, i) => i % count === group);

@@ -31,12 +31,30 @@ export class InstantGroup implements ServiceGroup {
   readonly #state: GroupState;
   readonly #machines: readonly Machine[];
   readonly #waiting: Proposal[] = [];
+  readonly #roleListeners = new Set<(isLeader: boolean) => void>();
   #busy = false;
+  #isLeader = true;
 
   constructor(machines: InstantMachines, id = 1) {
     this.id = id;
     this.#state = machines as GroupState;
     this.#machines = Object.values(machines);
+  }
+
+  get isLeader(): boolean {
+    return this.#isLeader;
+  }
+
+  /** Changes the role and tells the listeners. What is refused then is up to `refusal`. */
+  set isLeader(isLeader: boolean) {
+    if (isLeader === this.#isLeader) return;
+    this.#isLeader = isLeader;
+    for (const listener of [...this.#roleListeners]) listener(isLeader);
+  }
+
+  onRoleChange(listener: (isLeader: boolean) => void): () => void {
+    this.#roleListeners.add(listener);
+    return () => this.#roleListeners.delete(listener);
   }
 
   submit(proposal: Proposal): void {
