@@ -1,6 +1,7 @@
 /** The command line of `npm run bench`. */
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
+import { LOAD_PROGRAMS } from '../sdks/programs.ts';
 import { ROWS } from './rows/rows.ts';
 
 export interface BenchOptions {
@@ -16,6 +17,8 @@ export interface BenchOptions {
   readonly redis: boolean;
   /** Run for this long and watch the memory, instead of measuring each row once. */
   readonly soak_ms: number | undefined;
+  /** SDKs to measure through their load programs, instead of the rows. Empty: the rows. */
+  readonly sdks: readonly string[];
   /** Folder in which the data folder is made. Default: the system's folder for temporary files. */
   readonly dataDir: string;
   readonly fsync: 'always' | 'interval';
@@ -32,6 +35,7 @@ Starts a gomsg server of its own, loads it from this process and prints what was
   --json FILE       write the whole result to FILE
   --profile         record a CPU profile of the server
   --redis           run Redis with appendfsync always beside it, where redis-server is installed
+  --sdk A,B         instead of the rows: durable sets through the SDKs' load programs (all, or of ${LOAD_PROGRAMS.map(({ sdk }) => sdk).join(', ')})
   --soak TIME       load for TIME (90s, 10m, 2h) and report the server's memory over time
   --fsync MODE      always (default) or interval
   --data-dir DIR    folder for the server's data folder (default ${tmpdir()})
@@ -60,6 +64,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
     profile: values.profile,
     redis: values.redis,
     soak_ms: values.soak === undefined ? undefined : duration_ms('--soak', values.soak),
+    sdks: values.sdk === undefined ? [] : sdkNames(values.sdk),
     dataDir: values['data-dir'],
     fsync: oneOf('--fsync', values.fsync, ['always', 'interval']),
     server: values.server === undefined ? undefined : oneOf('--server', values.server, ['bundle', 'source']),
@@ -75,6 +80,7 @@ function parse(argv: readonly string[]) {
       json: { type: 'string' },
       profile: { type: 'boolean', default: false },
       redis: { type: 'boolean', default: false },
+      sdk: { type: 'string' },
       soak: { type: 'string' },
       fsync: { type: 'string', default: 'always' },
       'data-dir': { type: 'string', default: tmpdir() },
@@ -101,10 +107,18 @@ function duration_ms(flag: string, text: string): number {
 
 function rowIds(text: string | undefined): readonly string[] {
   const all = ROWS.map(({ id }) => id);
-  if (text === undefined) return all;
-  const asked = text.split(',').map((id) => id.trim());
-  for (const id of asked) {
-    if (!all.includes(id)) throw new UsageError(`--rows: no row ${id}; there are ${all.join(', ')}`);
+  return text === undefined ? all : listed('--rows', 'row', text, all);
+}
+
+function sdkNames(text: string): readonly string[] {
+  const all = LOAD_PROGRAMS.map(({ sdk }) => sdk);
+  return text === 'all' ? all : listed('--sdk', 'SDK', text, all);
+}
+
+function listed(flag: string, what: string, text: string, all: readonly string[]): readonly string[] {
+  const asked = text.split(',').map((name) => name.trim());
+  for (const name of asked) {
+    if (!all.includes(name)) throw new UsageError(`${flag}: no ${what} ${name}; there are ${all.join(', ')}`);
   }
   return asked;
 }
