@@ -1,6 +1,6 @@
 /** One HTTP/2 connection to one node. */
 import { readFileSync } from 'node:fs';
-import { type Channel, ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
+import { type Channel, ChannelCredentials, type ChannelOptions, Metadata } from '@grpc/grpc-js';
 import { createChannel } from 'nice-grpc';
 
 /** Certificates of a connection, as PEM text or bytes, or as paths of files that hold them. */
@@ -11,12 +11,19 @@ export interface TlsOptions {
   readonly cert?: string | Uint8Array;
   /** Private key of `cert`. */
   readonly key?: string | Uint8Array;
+  /** Name that the server's certificate must have, where it is not the host of the address. */
+  readonly serverName?: string;
 }
+
+/** A token, or what gives the current one; asked for each connection and each call that does not share one. */
+export type Token = string | (() => string | Promise<string>);
 
 /** How connections are made and kept. */
 export interface ChannelSettings {
   /** TLS; `true` trusts the system's authorities. Default: no TLS. */
   readonly tls?: boolean | TlsOptions;
+  /** Sent as `authorization: Bearer …`. Default: none. */
+  readonly token?: Token;
   /** A quiet connection is pinged this often, in milliseconds. Default 20,000. */
   readonly keepaliveInterval_ms?: number;
   /** A connection that leaves a ping unanswered this long is given up. Default 10,000. */
@@ -45,7 +52,10 @@ const FLOW_CONTROL_WINDOW_BYTES = 4 * 1024 * 1024;
 /** A channel to `host:port`; it connects with its first call. */
 export function openChannel(address: string, settings: ChannelSettings = {}): Channel {
   const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
-  const { tls, ...limits }: typeof DEFAULTS & Pick<ChannelSettings, 'tls'> = { ...DEFAULTS, ...given };
+  const { tls, ...limits }: typeof DEFAULTS & Pick<ChannelSettings, 'tls' | 'token'> = {
+    ...DEFAULTS,
+    ...given,
+  };
   const options: ChannelOptions & { 'grpc.min_reconnect_backoff_ms': number } = {
     'grpc.keepalive_time_ms': limits.keepaliveInterval_ms,
     'grpc.keepalive_timeout_ms': limits.keepaliveTimeout_ms,
@@ -61,7 +71,25 @@ export function openChannel(address: string, settings: ChannelSettings = {}): Ch
     'grpc.service_config_disable_resolution': 1,
     'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
   };
+  const serverName = typeof tls === 'object' ? tls.serverName : undefined;
+  if (serverName !== undefined) {
+    options['grpc.ssl_target_name_override'] = serverName;
+    options['grpc.default_authority'] = serverName;
+  }
   return createChannel(address, credentials(tls), options);
+}
+
+/** Headers of a call with this token; a promise only where the token is one. */
+export function callMetadata(token: Token | undefined): Metadata | Promise<Metadata> {
+  if (typeof token !== 'function') return withToken(token);
+  // In a promise in any case: a function that throws fails the call that needs the token.
+  return new Promise<string>((resolve) => resolve(token())).then(withToken);
+}
+
+function withToken(token: string | undefined): Metadata {
+  const metadata = new Metadata();
+  if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+  return metadata;
 }
 
 function credentials(tls: boolean | TlsOptions | undefined): ChannelCredentials {

@@ -229,7 +229,8 @@ describe('a refused call', () => {
     expect(await failed(client.call(get, { key: 'a' }))).toMatchObject({
       reasonName: 'KEY_NOT_FOUND',
       code: 5,
-      message: 'no key "a"',
+      method: 'gomsg.v1.KVService/Get',
+      message: expect.stringMatching(/^gomsg\.v1\.KVService\/Get: no key "a"\. Set the key first/),
       subject: 'a',
     });
   });
@@ -397,7 +398,7 @@ describe('close', () => {
     const write = client.call(increment, { key: 'n' });
     await fake.until(() => fake.held === 1);
     const closed = client.close();
-    expect((await failed(client.call(get, { key: 'a' }))).reason).toBe(ErrorReason.CANCELED);
+    expect((await failed(client.call(get, { key: 'a' }))).reason).toBe(ErrorReason.CLIENT_CLOSED);
     fake.release();
     expect((await write).value).toBe(1n);
     await closed;
@@ -413,7 +414,7 @@ describe('close', () => {
     await fake.until(() => fake.held === 1);
     await client.close(20);
     expect(await write).toMatchObject({
-      reason: ErrorReason.CANCELED,
+      reason: ErrorReason.CLIENT_CLOSED,
       message: expect.stringContaining('may still be applied'),
     });
     expect(client.pendingCalls).toBe(0);

@@ -1,9 +1,16 @@
 /** The fast way to a node: many unary calls in few frames, repeated safely over broken connections. */
-import { type DescMessage, fromBinary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type Message,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { checkAddresses, DEFAULT_ADDRESS } from './addresses.ts';
-import { canceledError, timeoutError } from './call-errors.ts';
-import { ErrorReason, errorFromDetail, GomsgError, GrpcCode } from './errors.ts';
+import { ErrorReason, errorFromDetail, type GomsgError, GrpcCode, gomsgError } from './errors.ts';
 import {
   PipelineErrorSchema,
   PipelineService,
@@ -12,17 +19,18 @@ import {
 import { backoffDelay_ms } from './pipeline/backoff.ts';
 import { Bounds } from './pipeline/bounds.ts';
 import { Call, type CallListener } from './pipeline/call.ts';
-import { Connection } from './pipeline/connection.ts';
 import { Deadlines } from './pipeline/deadlines.ts';
 import { FrameError, readResults } from './pipeline/frames.ts';
+import type { Lane } from './pipeline/lane.ts';
+import { getTopology, Lanes } from './pipeline/lanes.ts';
 import { type PipelineMethod, pipelineMethod, type UnaryDesc } from './pipeline/method.ts';
 import {
   PIPELINE_DEFAULTS,
   type PipelineCallOptions,
   type PipelineLimits,
+  type PipelineObserver,
   type PipelineOptions,
 } from './pipeline/options.ts';
-import { Outbox } from './pipeline/outbox.ts';
 import { Sessions } from './pipeline/session.ts';
 
 export {
@@ -30,6 +38,7 @@ export {
   type PipelineCallOptions,
   type PipelineLimits,
   type PipelineMethod,
+  type PipelineObserver,
   type PipelineOptions,
   pipelineMethod,
 };
@@ -37,7 +46,7 @@ export {
 /** Node's timers hold no more. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-const SESSION_CALL_TIMEOUT_MS = 10_000;
+const INTERNAL_CALL_TIMEOUT_MS = 10_000;
 
 const openSession = pipelineMethod(PipelineService.method.openSession);
 const closeSession = pipelineMethod(PipelineService.method.closeSession);
@@ -51,11 +60,18 @@ const RETRIED_REASONS: ReadonlySet<ErrorReason> = new Set([
   ErrorReason.NO_QUORUM,
 ]);
 
+/** Another node would take the call. */
+const WRONG_NODE_REASONS: ReadonlySet<ErrorReason> = new Set([
+  ErrorReason.NOT_LEADER,
+  ErrorReason.STALE_TOPOLOGY,
+]);
+
 /** Ends of a stream that repeating its calls would not mend, as gRPC codes. */
 const FINAL_CODES: ReadonlySet<number> = new Set([3, 7, 9, 11, 12, 16]);
 
 /**
- * A client of one node at a time.
+ * A client of a node, or of a cluster: with `routing` each call goes to the node that leads its slot, otherwise all go
+ * to one node at a time.
  *
  * All calls of one turn of the event loop go out as one frame, and their results come back in as few. Writes are in a
  * session, so that a write whose answer was lost is sent again and applied once; reads are simply repeated. A call
@@ -67,11 +83,12 @@ const FINAL_CODES: ReadonlySet<number> = new Set([3, 7, 9, 11, 12, 16]);
  */
 export class PipelineClient {
   readonly #limits: PipelineLimits;
-  readonly #connection: Connection;
+  readonly #lanes: Lanes;
+  readonly #routing: boolean;
+  readonly #observer: PipelineObserver;
   readonly #sessions: Sessions;
   readonly #deadlines = new Deadlines<Call>((call) => this.#late(call));
   readonly #bounds: Bounds;
-  readonly #outbox: Outbox;
   /** Writes without a session to go into. */
   readonly #sessionless = new Set<Call>();
   /** Refused calls that are sent again in a while. */
@@ -80,16 +97,17 @@ export class PipelineClient {
   #open = 0;
   #closing: Promise<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
-  #ended: PromiseWithResolvers<void> | undefined;
 
   /** @throws TypeError when an address is none, or there are too many */
   constructor(options: PipelineOptions = {}) {
-    const { address, addresses, channel, ...limits } = options;
+    const { address, addresses, channel, routing = false, observer = {}, ...limits } = options;
     const given = Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
     this.#limits = { ...PIPELINE_DEFAULTS, ...given };
-    this.#bounds = new Bounds(this.#limits, (call) => this.#outbox.enqueue(call));
+    this.#routing = routing;
+    this.#observer = observer;
+    this.#bounds = new Bounds(this.#limits, (call) => this.#dispatch(call));
     const { retryDelay_ms, maxRetryDelay_ms, unreachableTimeout_ms } = this.#limits;
-    this.#connection = new Connection(
+    this.#lanes = new Lanes(
       {
         addresses: checkAddresses(addresses ?? [address ?? DEFAULT_ADDRESS]),
         channel: channel ?? {},
@@ -97,14 +115,15 @@ export class PipelineClient {
         unreachableTimeout_ms,
       },
       {
-        onWritable: () => this.#outbox.flush(),
-        onFrame: (frame) => this.#takeFrame(frame),
-        onLost: (error) => this.#lost(error),
-        onUnreachable: (error) => this.#failAll(error),
-        onEnded: () => this.#ended?.resolve(),
+        place: (call, now_ms) => this.#placeInSession(call, now_ms),
+        onConnected: (lane) => this.#connected(lane),
+        onFrame: (lane, frame) => this.#takeFrame(lane, frame),
+        onLost: (lane, error) => this.#lost(lane, error),
+        onUnreachable: (lane, error) => this.#unreachable(lane, error),
+        onEnded: () => {},
       },
+      () => this.#fetchTopology(),
     );
-    this.#outbox = new Outbox(this.#connection, (call, now_ms) => this.#placeInSession(call, now_ms));
     this.#sessions = new Sessions({
       open: () => this.#openSession(),
       close: (id) => this.#closeSession(id),
@@ -113,7 +132,17 @@ export class PipelineClient {
 
   /** The node that calls go to. */
   get address(): string {
-    return this.#connection.address;
+    return this.#lanes.home.address;
+  }
+
+  /** The node that a call of this name goes to, or is tried at next. */
+  addressFor(route: string | undefined): string {
+    return this.#lanes.laneFor(route).address;
+  }
+
+  /** A node that led nothing, or could not be reached, elsewhere: the topology is asked for again. */
+  refreshTopology(): void {
+    if (this.#routing && this.#closing === undefined) this.#lanes.refresh();
   }
 
   /** Calls whose callers wait for an answer. */
@@ -128,10 +157,11 @@ export class PipelineClient {
     options?: PipelineCallOptions,
   ): Promise<MessageShape<O>> {
     const method = pipelineMethod(desc);
+    const message = create(desc.input, request);
     return new Promise((resolve, reject) => {
       this.submit(
         method as unknown as PipelineMethod,
-        method.encode(request),
+        toBinary(desc.input, message),
         {
           answered: (response) => {
             try {
@@ -143,12 +173,14 @@ export class PipelineClient {
           failed: reject,
         },
         options,
+        method.routeOf(message as Message),
       );
     });
   }
 
   /**
-   * The same for an encoded request and a listener, which is told later, never at once, and must not throw.
+   * The same for an encoded request and a listener, which is told later, never at once, and must not throw. `route` is
+   * the name whose slot decides where the call goes.
    * @throws RangeError for a timeout that is not above 0 or that no timer can wait
    */
   submit(
@@ -156,12 +188,13 @@ export class PipelineClient {
     payload: Uint8Array,
     listener: CallListener,
     options?: PipelineCallOptions,
+    route?: string,
   ): void {
     const timeout_ms = options?.timeout_ms ?? this.#limits.timeout_ms;
     if (!(timeout_ms > 0 && timeout_ms <= MAX_TIMEOUT_MS)) {
       throw new RangeError(`timeout_ms: give more than 0 and at most ${MAX_TIMEOUT_MS}, not ${timeout_ms}`);
     }
-    const call = new Call(method, payload, timeout_ms, listener);
+    const call = new Call(method, payload, timeout_ms, listener, route);
     const refusal = this.#refusal(call, options?.signal);
     if (refusal !== undefined) {
       queueMicrotask(() => listener.failed(refusal));
@@ -188,43 +221,39 @@ export class PipelineClient {
     if (this.#open > 0) {
       this.#idle = Promise.withResolvers();
       await Promise.race([this.#idle.promise, timedOut.promise]);
-      this.#failAll(
-        new GomsgError({
-          reason: ErrorReason.CANCELED,
-          message: 'the client was closed before the answer came',
-        }),
-      );
+      this.#failAll((call) => closedError(call.method.name, 'before the answer came', call.mayBeApplied));
     }
+    this.#lanes.close();
     const session = this.#sessions.end();
-    if (session !== undefined && this.#connection.writable) {
-      this.#closeSession(session);
-      this.#outbox.flush();
+    const writable = this.#lanes.all.find(({ connection }) => connection.writable);
+    if (session !== undefined && writable !== undefined) {
+      this.#closeSession(session, writable);
+      writable.outbox.flush();
     }
-    this.#ended = Promise.withResolvers();
-    this.#connection.end();
-    await Promise.race([this.#ended.promise, timedOut.promise]);
+    const ended = Promise.all(this.#lanes.all.map((lane) => lane.end()));
+    await Promise.race([ended, timedOut.promise]);
     clearTimeout(timer);
-    this.#connection.destroy();
+    for (const lane of this.#lanes.all) lane.destroy();
     this.#deadlines.clear();
   }
 
   #refusal(call: Call, signal: AbortSignal | undefined): GomsgError | undefined {
     const { name } = call.method;
     const { maxRequestBytes } = this.#limits;
-    if (this.#closing !== undefined) {
-      return new GomsgError({ reason: ErrorReason.CANCELED, message: `${name}: the client is closed` });
-    }
-    if (signal?.aborted) return canceledError(name, false, signal.reason);
+    if (this.#closing !== undefined) return closedError(name, 'before this call', false);
+    if (signal?.aborted) return canceled(call, signal.reason);
     if (call.payload.length > maxRequestBytes) {
-      return new GomsgError({
+      return gomsgError({
         reason: ErrorReason.BATCH_TOO_LARGE,
-        message: `${name}: the request has ${call.payload.length} bytes, and the client sends at most ${maxRequestBytes}`,
+        method: name,
+        message: `the request has ${call.payload.length} bytes, and the client sends at most ${maxRequestBytes}`,
       });
     }
     if (!this.#bounds.mayTake(call)) {
-      return new GomsgError({
+      return gomsgError({
         reason: ErrorReason.OVERLOADED,
-        message: `${name}: ${this.#bounds.waiting.size} calls wait in the client already; nothing was sent`,
+        method: name,
+        message: `${this.#bounds.waiting.size} calls wait in the client already; nothing was sent`,
         retryAfter_ms: this.#limits.retryDelay_ms,
       });
     }
@@ -233,7 +262,7 @@ export class PipelineClient {
 
   #watchSignal(call: Call, signal: AbortSignal): void {
     call.signal = signal;
-    call.onAbort = () => this.#fail(call, canceledError(call.method.name, call.mayBeApplied, signal.reason));
+    call.onAbort = () => this.#fail(call, canceled(call, signal.reason));
     signal.addEventListener('abort', call.onAbort, { once: true });
   }
 
@@ -277,17 +306,15 @@ export class PipelineClient {
     for (const call of this.#sessionless) this.#fail(call, error);
   }
 
-  #closeSession(id: bigint): void {
+  #closeSession(id: bigint, lane = this.#lanes.home): void {
     // The server forgets a session by itself in time: what becomes of this call matters to nobody.
     const nothing = () => {};
-    this.#internal(closeSession, closeSession.encode({ sessionId: id }), {
-      answered: nothing,
-      failed: nothing,
-    });
+    const listener = { answered: nothing, failed: nothing };
+    this.#internal(closeSession, closeSession.encode({ sessionId: id }), listener, lane);
   }
 
   #requeueSessionless(): void {
-    for (const call of this.#sessionless) this.#outbox.enqueue(call);
+    for (const call of this.#sessionless) this.#dispatch(call);
   }
 
   /** A call of the client's own: past the bounds, and waited for by nobody outside. */
@@ -295,35 +322,63 @@ export class PipelineClient {
     method: PipelineMethod<I, O>,
     payload: Uint8Array,
     listener: CallListener,
+    lane = this.#lanes.home,
   ): void {
-    const call = new Call(method as unknown as PipelineMethod, payload, SESSION_CALL_TIMEOUT_MS, listener);
+    const call = new Call(method as unknown as PipelineMethod, payload, INTERNAL_CALL_TIMEOUT_MS, listener);
     call.internal = true;
     this.#deadlines.add(call);
-    this.#outbox.enqueue(call);
+    call.lane = lane;
+    lane.outbox.enqueue(call);
+  }
+
+  // Ways.
+
+  #dispatch(call: Call, lane = this.#lanes.laneFor(call.route)): void {
+    call.lane = lane;
+    lane.outbox.enqueue(call);
+  }
+
+  #connected(lane: Lane): void {
+    this.#observer.connected?.(lane.address);
+    if (this.#routing && this.#lanes.topology === undefined) this.#lanes.refresh();
+  }
+
+  #fetchTopology(): void {
+    this.#internal(getTopology, getTopology.encode({}), {
+      answered: (response) => {
+        try {
+          this.#lanes.learn(getTopology.decode(response));
+        } catch {
+          // Calls go on by what is known; the next reason to ask asks again.
+          this.#lanes.fetchFailed();
+        }
+      },
+      failed: () => this.#lanes.fetchFailed(),
+    });
   }
 
   // In.
 
-  #takeFrame(frame: Buffer): void {
+  #takeFrame(lane: Lane, frame: Buffer): void {
     try {
-      readResults(frame, (callId, body, failed) => this.#takeResult(callId, body, failed));
+      readResults(frame, (callId, body, failed) => this.#takeResult(lane, callId, body, failed));
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
-      this.#connection.fail(
-        new GomsgError({
+      lane.connection.fail(
+        gomsgError({
           code: GrpcCode.UNKNOWN,
-          message: `${this.address}: a frame of results is malformed: ${error.message}`,
+          message: `${lane.address}: a frame of results is malformed: ${error.message}`,
           cause: error,
         }),
       );
     }
   }
 
-  #takeResult(callId: number, body: Uint8Array, failed: boolean): void {
-    const call = this.#outbox.takeAnswered(callId);
+  #takeResult(lane: Lane, callId: number, body: Uint8Array, failed: boolean): void {
+    const call = lane.outbox.takeAnswered(callId);
     if (call === undefined) throw new FrameError(`it answers call ${callId}, which is not open`);
     if (call.settled) this.#bounds.release(call);
-    else if (failed) this.#refused(call, pipelineError(body));
+    else if (failed) this.#refused(call, pipelineError(call, body));
     else {
       this.#settle(call);
       call.listener.answered(body);
@@ -333,40 +388,82 @@ export class PipelineClient {
   #refused(call: Call, error: GomsgError): void {
     const { reason } = error;
     if (RETRIED_REASONS.has(reason) && (call.isRepeatable || reason !== ErrorReason.NO_QUORUM)) {
-      const { retryDelay_ms, maxRetryDelay_ms, maxSends } = this.#limits;
-      const backoff = { first_ms: retryDelay_ms, longest_ms: maxRetryDelay_ms };
-      const delay_ms = Math.max(error.retryAfter_ms ?? 0, backoffDelay_ms(call.sends - 1, backoff));
-      if (call.sends < maxSends && performance.now() + delay_ms < call.deadline_ms) {
-        call.moveTo(this.#delayed);
-        call.retryTimer = setTimeout(() => this.#outbox.enqueue(call), delay_ms);
-        return;
-      }
+      if (this.#retries(call, error)) return;
     }
     if (reason === ErrorReason.SESSION_EXPIRED && call.session !== undefined)
       this.#sessions.lost(call.session);
     this.#fail(call, error);
   }
 
-  #lost(error: GomsgError): void {
+  /** Sends a refused call again: to the leader that the node names at once, otherwise after a while. */
+  #retries(call: Call, error: GomsgError): boolean {
+    const { retryDelay_ms, maxRetryDelay_ms, maxSends } = this.#limits;
+    if (call.sends >= maxSends) return false;
+    if (this.#routing && WRONG_NODE_REASONS.has(error.reason)) {
+      this.#lanes.refresh();
+      const leader = this.#lanes.laneToHint(error.leader?.address);
+      if (leader !== undefined && leader !== call.lane) {
+        this.#observer.retried?.(call.method.name, error, 0);
+        this.#dispatch(call, leader);
+        return true;
+      }
+    }
+    const backoff = { first_ms: retryDelay_ms, longest_ms: maxRetryDelay_ms };
+    const delay_ms = Math.max(error.retryAfter_ms ?? 0, backoffDelay_ms(call.sends - 1, backoff));
+    if (performance.now() + delay_ms >= call.deadline_ms) return false;
+    this.#observer.retried?.(call.method.name, error, delay_ms);
+    call.moveTo(this.#delayed);
+    call.retryTimer = setTimeout(() => this.#dispatch(call), delay_ms);
+    return true;
+  }
+
+  #lost(lane: Lane, error: GomsgError): void {
+    this.#observer.disconnected?.(lane.address, error);
     const again: Call[] = [];
     const final = FINAL_CODES.has(error.code);
-    for (const call of this.#outbox.takeLost()) {
+    for (const call of lane.outbox.takeLost()) {
       if (call.settled) this.#bounds.release(call);
-      else if (!final && call.isRepeatable && call.sends < this.#limits.maxSends) again.push(call);
-      else this.#fail(call, lostError(call, error));
+      else if (!final && call.isRepeatable && call.sends < this.#limits.maxSends) {
+        this.#observer.retried?.(call.method.name, error, 0);
+        again.push(call);
+      } else this.#fail(call, lostError(call, error));
     }
-    this.#outbox.enqueueFirst(again);
-    this.#ended?.resolve();
+    if (this.#routing) this.#lanes.refresh();
+    if (lane === this.#lanes.home) {
+      lane.outbox.enqueueFirst(again);
+      return;
+    }
+    // Whoever answers passes them on, or says who leads now.
+    for (const call of [...again, ...lane.outbox.takeReady()]) this.#dispatch(call, this.#lanes.home);
+  }
+
+  #unreachable(lane: Lane, error: GomsgError): void {
+    if (lane !== this.#lanes.home) return;
+    const isAlone = !this.#lanes.all.some(({ connection }) => connection.writable);
+    const code = FINAL_CODES.has(error.code);
+    this.#failAll(
+      (call) => (code ? lostError(call, error) : unreachableError(call, error)),
+      (call) => isAlone || call.lane === lane || call.lane === undefined,
+    );
   }
 
   #late(call: Call): void {
-    this.#fail(call, timeoutError(call.timeout_ms, call.method.name, call.mayBeApplied));
+    const outcome = call.mayBeApplied ? MAY_BE_APPLIED : '';
+    this.#fail(
+      call,
+      gomsgError({
+        reason: ErrorReason.DEADLINE_EXCEEDED,
+        method: call.method.name,
+        message: `no answer within ${call.timeout_ms} ms${outcome}`,
+      }),
+    );
   }
 
-  #failAll(error: GomsgError): void {
+  #failAll(errorOf: (call: Call) => GomsgError, concerns: (call: Call) => boolean = () => true): void {
     const { waiting } = this.#bounds;
-    for (const call of [...this.#outbox.calls, ...this.#sessionless, ...this.#delayed, ...waiting]) {
-      if (!call.settled) this.#fail(call, lostError(call, error));
+    const inLanes = this.#lanes.all.flatMap(({ outbox }) => outbox.calls);
+    for (const call of [...inLanes, ...this.#sessionless, ...this.#delayed, ...waiting]) {
+      if (!call.settled && concerns(call)) this.#fail(call, errorOf(call));
     }
   }
 
@@ -386,7 +483,7 @@ export class PipelineClient {
     call.moveTo(undefined);
     if (!call.internal) this.#open -= 1;
     // What the server still has keeps its place until the server is done with it, or the connection.
-    if (!this.#outbox.isOut(call)) this.#bounds.release(call);
+    if (!call.lane?.outbox.isOut(call)) this.#bounds.release(call);
     if (call.session !== undefined) {
       this.#sessions.settled(call.session, call.sequence);
       if (this.#sessionless.size > 0) this.#requeueSessionless();
@@ -395,26 +492,59 @@ export class PipelineClient {
   }
 }
 
-function undecodable(name: string, cause: unknown): GomsgError {
-  return new GomsgError({
+const MAY_BE_APPLIED = '; the write may still be applied';
+
+function undecodable(method: string, cause: unknown): GomsgError {
+  return gomsgError({
     code: GrpcCode.UNKNOWN,
-    message: `${name}: the response is malformed: ${cause instanceof Error ? cause.message : cause}`,
+    method,
+    message: `the response is malformed: ${cause instanceof Error ? cause.message : cause}`,
     cause,
   });
 }
 
-function pipelineError(body: Uint8Array): GomsgError {
+function pipelineError(call: Call, body: Uint8Array): GomsgError {
   const { code, message, detail } = fromBinary(PipelineErrorSchema, body);
-  return errorFromDetail(code, message, detail);
+  return errorFromDetail(code, message, detail, undefined, call.method.name);
+}
+
+function canceled(call: Call, cause: unknown): GomsgError {
+  const outcome = call.mayBeApplied ? MAY_BE_APPLIED : '';
+  return gomsgError({
+    reason: ErrorReason.CANCELED,
+    method: call.method.name,
+    message: `canceled by the caller${outcome}`,
+    cause,
+  });
+}
+
+/** What a call gets from a client that is closed. */
+export function closedError(method: string, when: string, mayBeApplied: boolean): GomsgError {
+  return gomsgError({
+    reason: ErrorReason.CLIENT_CLOSED,
+    method,
+    message: `the client was closed ${when}${mayBeApplied ? MAY_BE_APPLIED : ''}`,
+  });
+}
+
+function unreachableError(call: Call, error: GomsgError): GomsgError {
+  const outcome = call.mayBeApplied ? MAY_BE_APPLIED : '';
+  return gomsgError({
+    reason: ErrorReason.UNREACHABLE,
+    method: call.method.name,
+    message: `no node can be reached: ${error.message}${outcome}`,
+    cause: error,
+  });
 }
 
 /** The error of a connection as that of one call: it says what is known about a write. */
 function lostError(call: Call, error: GomsgError): GomsgError {
-  const outcome = call.mayBeApplied ? '; the write may still be applied' : '';
-  return new GomsgError({
+  const outcome = call.mayBeApplied ? MAY_BE_APPLIED : '';
+  return gomsgError({
     code: error.code,
     reason: error.reason,
-    message: `${call.method.name}: ${error.message}${outcome}`,
+    method: call.method.name,
+    message: `${error.message}${outcome}`,
     cause: error,
   });
 }

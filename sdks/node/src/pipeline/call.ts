@@ -2,6 +2,7 @@
 import type { GomsgError } from '../errors.ts';
 import type { Timed } from './deadlines.ts';
 import type { OutgoingCall } from './frames.ts';
+import type { Lane } from './lane.ts';
 import type { PipelineMethod } from './method.ts';
 import type { WriteSession } from './session.ts';
 
@@ -42,19 +43,30 @@ export class Call implements Timed<Call>, OutgoingCall {
   admitted = false;
   /** Made by the client for its own sake. */
   internal = false;
+  /** The name whose slot decides where it goes; undefined = any node. */
+  readonly route: string | undefined;
+  /** The way on which it is, once it is on one. */
+  lane: Lane | undefined = undefined;
   /** The line that it stands in; undefined while it is out, its answer awaited. */
   line: Set<Call> | undefined = undefined;
   retryTimer: NodeJS.Timeout | undefined = undefined;
   signal: AbortSignal | undefined = undefined;
   onAbort: (() => void) | undefined = undefined;
 
-  constructor(method: PipelineMethod, payload: Uint8Array, timeout_ms: number, listener: CallListener) {
+  constructor(
+    method: PipelineMethod,
+    payload: Uint8Array,
+    timeout_ms: number,
+    listener: CallListener,
+    route?: string,
+  ) {
     this.method = method;
     this.payload = payload;
     this.heldBytes = payload.length + CALL_OVERHEAD_BYTES;
     this.timeout_ms = timeout_ms;
     this.deadline_ms = performance.now() + timeout_ms;
     this.listener = listener;
+    this.route = route;
   }
 
   get methodNumber(): number {

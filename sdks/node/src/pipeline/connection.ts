@@ -14,6 +14,8 @@ export interface ConnectionOptions {
 }
 
 export interface ConnectionListener {
+  /** A link stands. */
+  onConnected(): void;
   /** A frame may be written. */
   onWritable(): void;
   onFrame(frame: Buffer): void;
@@ -34,11 +36,16 @@ export class Connection {
   /** Tries since the last frame that came. */
   #failures = 0;
   #failingSince_ms: number | undefined;
+  #dialedAt_ms = 0;
+  #wasConnected = false;
+  #dialAgainAt_ms = 0;
+  #addresses: readonly string[];
   #ending = false;
 
   constructor(options: ConnectionOptions, listener: ConnectionListener) {
     this.#options = options;
     this.#listener = listener;
+    this.#addresses = options.addresses;
   }
 
   get writable(): boolean {
@@ -47,7 +54,19 @@ export class Connection {
 
   /** The node that is used, or tried next. */
   get address(): string {
-    return this.#options.addresses[this.#position]!;
+    return this.#addresses[this.#position]!;
+  }
+
+  /** The last try failed, and it is too early for the next. */
+  get isBackingOff(): boolean {
+    return this.#link === undefined && this.#failures > 0 && performance.now() < this.#dialAgainAt_ms;
+  }
+
+  /** Nodes to try beside those that were given. */
+  setFurtherAddresses(addresses: readonly string[]): void {
+    const current = this.address;
+    this.#addresses = [...new Set([...this.#options.addresses, ...addresses])];
+    this.#position = Math.max(0, this.#addresses.indexOf(current));
   }
 
   /** There is something to send: sees to it that a link stands or will. */
@@ -55,11 +74,13 @@ export class Connection {
     if (this.#link !== undefined || this.#timer !== undefined || this.#ending) return;
     if (this.#failures === 0) this.#dial();
     else {
-      const delay_ms = backoffDelay_ms(this.#failures - 1, this.#options.backoff);
-      this.#timer = setTimeout(() => {
-        this.#timer = undefined;
-        this.#dial();
-      }, delay_ms);
+      this.#timer = setTimeout(
+        () => {
+          this.#timer = undefined;
+          this.#dial();
+        },
+        Math.max(0, this.#dialAgainAt_ms - performance.now()),
+      );
     }
   }
 
@@ -92,7 +113,13 @@ export class Connection {
 
   #dial(): void {
     const { address } = this;
+    this.#dialedAt_ms = performance.now();
+    this.#wasConnected = false;
     this.#link = new Link(address, this.#options.channel, {
+      onConnected: () => {
+        this.#wasConnected = true;
+        this.#listener.onConnected();
+      },
       onWritable: () => this.#listener.onWritable(),
       onFrame: (frame) => {
         this.#failures = 0;
@@ -110,10 +137,11 @@ export class Connection {
 
   #lost(error: GomsgError): void {
     this.#link = undefined;
-    this.#position = (this.#position + 1) % this.#options.addresses.length;
+    this.#position = (this.#position + 1) % this.#addresses.length;
     this.#failures += 1;
     const now_ms = performance.now();
-    this.#failingSince_ms ??= now_ms;
+    this.#failingSince_ms ??= this.#wasConnected ? now_ms : this.#dialedAt_ms;
+    this.#dialAgainAt_ms = now_ms + backoffDelay_ms(this.#failures - 1, this.#options.backoff);
     this.#listener.onLost(error);
     if (now_ms - this.#failingSince_ms >= this.#options.unreachableTimeout_ms) {
       this.#listener.onUnreachable(error);

@@ -10,6 +10,7 @@
 const SESSION_ID = 0x09;
 const ANSWERED_BELOW = 0x10;
 const CALL = 0x1a;
+const TOPOLOGY_EPOCH = 0x20;
 const CALL_ID = 0x08;
 const CALL_METHOD = 0x10;
 const CALL_PAYLOAD = 0x1a;
@@ -40,15 +41,16 @@ export interface OutgoingCall {
 export const CALL_ENVELOPE_BYTES_MAX = 48;
 
 /** Most bytes that a frame takes beside its calls. */
-export const FRAME_ENVELOPE_BYTES_MAX = 24;
+export const FRAME_ENVELOPE_BYTES_MAX = 32;
 
-/** Calls as one request frame. */
+/** Calls as one request frame. `topologyEpoch` is that of the slot map by which they were routed; 0 = not routed. */
 export function encodeFrame(
   sessionId: bigint,
   answeredBelow: number,
   calls: readonly OutgoingCall[],
+  topologyEpoch = 0,
 ): Buffer {
-  let size = 0;
+  let size = topologyEpoch > 0 ? 1 + varintSize(topologyEpoch) : 0;
   if (sessionId !== 0n) size += 9 + (answeredBelow > 0 ? 1 + varintSize(answeredBelow) : 0);
   for (const call of calls) {
     const body = callSize(call);
@@ -65,6 +67,10 @@ export function encodeFrame(
     }
   }
   for (const call of calls) at = writeCall(frame, at, call);
+  if (topologyEpoch > 0) {
+    frame[at++] = TOPOLOGY_EPOCH;
+    writeVarint(frame, at, topologyEpoch);
+  }
   return frame;
 }
 

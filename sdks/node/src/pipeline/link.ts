@@ -13,15 +13,18 @@ import {
   Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { type ChannelSettings, openChannel } from '../channel.ts';
-import { detailFromStatusTrailer, errorFromDetail, type GomsgError } from '../errors.ts';
+import { type ChannelSettings, callMetadata, openChannel } from '../channel.ts';
+import { type GomsgError, GrpcCode, gomsgError } from '../errors.ts';
 import { PipelineService } from '../gen/gomsg/v1/pipeline_pb.js';
+import { serviceError } from '../service-error.ts';
 
 const EXECUTE_PATH = `/${PipelineService.typeName}/${PipelineService.method.execute.name}`;
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
 export interface LinkListener {
+  /** The connection stands; `onWritable` follows. */
+  onConnected(): void;
   /** The node is connected, or took what was written before: `write` may be called. */
   onWritable(): void;
   onFrame(frame: Buffer): void;
@@ -32,6 +35,7 @@ export interface LinkListener {
 export class Link {
   readonly address: string;
   readonly #listener: LinkListener;
+  readonly #settings: ChannelSettings;
   readonly #channel: Channel;
   readonly #client: Client;
   #stream: ClientDuplexStream<Buffer, Buffer> | undefined;
@@ -41,6 +45,7 @@ export class Link {
   constructor(address: string, settings: ChannelSettings, listener: LinkListener) {
     this.address = address;
     this.#listener = listener;
+    this.#settings = settings;
     this.#channel = openChannel(address, settings);
     this.#client = new Client(address, ChannelCredentials.createInsecure(), {
       channelOverride: this.#channel,
@@ -83,19 +88,32 @@ export class Link {
     if (this.#ended) return;
     const state = this.#channel.getConnectivityState(true);
     if (state === connectivityState.READY) {
-      this.#open();
-      this.#writable = true;
-      this.#listener.onWritable();
+      const metadata = callMetadata(this.#settings.token);
+      if (metadata instanceof Metadata) this.#begin(metadata);
+      else {
+        metadata.then(
+          (ready) => this.#begin(ready),
+          (error: unknown) => this.#finish(noToken(error, this.address)),
+        );
+      }
     } else if (state === connectivityState.TRANSIENT_FAILURE) {
       // Fails at once, with the reason that the channel does not tell otherwise.
-      this.#open();
+      this.#open(new Metadata());
     } else {
       this.#channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, () => this.#connect());
     }
   }
 
-  #open(): void {
-    const stream = this.#client.makeBidiStreamRequest(EXECUTE_PATH, identity, identity, new Metadata());
+  #begin(metadata: Metadata): void {
+    if (this.#ended) return;
+    this.#open(metadata);
+    this.#writable = true;
+    this.#listener.onConnected();
+    this.#listener.onWritable();
+  }
+
+  #open(metadata: Metadata): void {
+    const stream = this.#client.makeBidiStreamRequest(EXECUTE_PATH, identity, identity, metadata);
     this.#stream = stream;
     stream.on('data', (frame: Buffer) => {
       if (!this.#ended) this.#listener.onFrame(frame);
@@ -105,7 +123,7 @@ export class Link {
       this.#writable = true;
       this.#listener.onWritable();
     });
-    stream.on('error', (error: ServiceError) => this.#finish(linkError(error, this.address)));
+    stream.on('error', (error: ServiceError) => this.#finish(serviceError(error, this.address)));
     stream.on('end', () => this.#finish(undefined));
   }
 
@@ -118,8 +136,7 @@ export class Link {
   }
 }
 
-function linkError(error: ServiceError, address: string): GomsgError {
-  const [trailer] = error.metadata?.get('grpc-status-details-bin') ?? [];
-  const detail = typeof trailer === 'object' ? detailFromStatusTrailer(trailer) : undefined;
-  return errorFromDetail(error.code, `${address}: ${error.details}`, detail, error);
+function noToken(cause: unknown, address: string): GomsgError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return gomsgError({ code: GrpcCode.UNAVAILABLE, message: `${address}: no token: ${why}`, cause });
 }

@@ -12,6 +12,7 @@ import {
 } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { method as methodOption } from '../gen/gomsg/sdk/v1/options_pb.js';
+import { type RouteOf, routeOf } from '../routing/route.ts';
 
 /** A unary rpc as protobuf-es describes it, such as `KVService.method.set`. */
 export type UnaryDesc<
@@ -33,6 +34,8 @@ export interface PipelineMethod<I extends DescMessage = DescMessage, O extends D
   readonly isWrite: boolean;
   /** May be applied twice without harm: repeated even without a session. */
   readonly isIdempotent: boolean;
+  /** The name in a request whose slot decides where it goes. */
+  readonly routeOf: RouteOf;
   encode(request: MessageInitShape<I>): Uint8Array;
   /** The response of a view into a frame. What it returns shares no memory with the frame. */
   decode(response: Uint8Array): MessageShape<O>;
@@ -63,6 +66,7 @@ function describe<I extends DescMessage, O extends DescMessage>(desc: UnaryDesc<
     number,
     isWrite,
     isIdempotent: !isWrite || idempotency === MethodOptions_IdempotencyLevel.IDEMPOTENT,
+    routeOf: routeOf(desc),
     encode: (request) => toBinary(input, create(input, request)),
     // `bytes` fields are decoded as views. Of the frame, they would keep all results of a turn in memory for as
     // long as the caller keeps one value.

@@ -1,5 +1,6 @@
 /** How a pipeline client is made and called. */
 import type { ChannelSettings } from '../channel.ts';
+import type { GomsgError } from '../errors.ts';
 
 /** Bounds and times of a client. All have defaults, in `PIPELINE_DEFAULTS`. */
 export interface PipelineLimits {
@@ -45,6 +46,18 @@ export interface PipelineOptions extends Partial<PipelineLimits> {
   readonly addresses?: readonly string[];
   /** How connections are made and kept. */
   readonly channel?: ChannelSettings;
+  /** Ask which node leads what, and send calls straight there. Default false: all calls go to one node. */
+  readonly routing?: boolean;
+  /** Told of connections and retries. Must not throw. */
+  readonly observer?: PipelineObserver;
+}
+
+export interface PipelineObserver {
+  connected?(address: string): void;
+  /** A connection broke or could not be made. */
+  disconnected?(address: string, error: GomsgError): void;
+  /** A call is sent again, `delay_ms` later. */
+  retried?(method: string, error: GomsgError, delay_ms: number): void;
 }
 
 /** Options of one call. */

@@ -25,6 +25,8 @@ export class Outbox {
   /** Calls that the server has, by id; also those that nobody waits for any more. */
   readonly #sent = new Map<number, Call>();
   readonly #flush = () => this.flush();
+  /** Epoch of the slot map by which calls come here; 0 = they come here whatever it says. */
+  topologyEpoch = 0;
   #flushDue = false;
   #lastCallId = 0;
 
@@ -98,6 +100,13 @@ export class Outbox {
     return calls;
   }
 
+  /** Takes out the calls that have not been sent. */
+  takeReady(): Call[] {
+    const calls = [...this.#ready];
+    for (const call of calls) call.moveTo(undefined);
+    return calls;
+  }
+
   /** Puts calls before all that are ready. */
   enqueueFirst(calls: readonly Call[]): void {
     const behind = this.#ready;
@@ -116,7 +125,7 @@ export class Outbox {
       call.moveTo(undefined);
       this.#sent.set(call.callId, call);
     }
-    this.#sink.write(encodeFrame(session?.id ?? 0n, session?.answeredBelow ?? 0, calls));
+    this.#sink.write(encodeFrame(session?.id ?? 0n, session?.answeredBelow ?? 0, calls, this.topologyEpoch));
     for (const call of calls) call.sends += 1;
   }
 
