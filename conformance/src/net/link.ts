@@ -1,0 +1,265 @@
+/**
+ * The wire between one client and a server, in the hands of a case: it can be cut, stalled, slowed down, or cut again
+ * and again after so many bytes. It moves bytes and knows nothing of what they mean.
+ */
+import { once } from 'node:events';
+import { createServer, type Server, Socket } from 'node:net';
+
+/** Bytes held back in one direction of one connection while it is stalled or slow; past it the sender has to wait. */
+const HELD_BYTES_MAX = 64 * 2 ** 20;
+
+export type Direction = 'requests' | 'answers';
+
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Cuts that a link makes by itself. */
+interface CutPlan {
+  readonly bytes: number;
+  left: number;
+  /** Bytes that may still pass before the next cut. */
+  budget: number;
+}
+
+export class Link {
+  readonly #server: Server;
+  readonly #pairs = new Set<Pair>();
+  readonly #target: () => Target | undefined;
+  readonly #stalled: Record<Direction, boolean> = { requests: false, answers: false };
+  #port = 0;
+  #delay_ms = 0;
+  #refuses = false;
+  #cuts: CutPlan | undefined;
+  #waiting: (() => void)[] = [];
+  /** Connections cut so far, by either way. */
+  cutCount = 0;
+
+  /** `target` is asked for each connection; undefined = there is no server, and the connection ends at once. */
+  static async open(target: () => Target | undefined): Promise<Link> {
+    const link = new Link(target);
+    await link.#listen();
+    return link;
+  }
+
+  private constructor(target: () => Target | undefined) {
+    this.#target = target;
+    this.#server = createServer((client) => this.#connected(client));
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
+  /** Breaks every connection; what is held back is lost. New ones are taken. */
+  cut(): void {
+    this.cutCount += this.#pairs.size;
+    for (const pair of this.#pairs) pair.cut();
+  }
+
+  /** Stops moving bytes, without a word to either end. New connections are taken and stalled alike. */
+  stall(...directions: readonly Direction[]): void {
+    for (const direction of directions) this.#stalled[direction] = true;
+  }
+
+  /** Moves bytes again, at once, and those held back first. */
+  resume(): void {
+    this.#stalled.requests = false;
+    this.#stalled.answers = false;
+    this.#delay_ms = 0;
+    this.#cuts = undefined;
+    for (const pair of this.#pairs) pair.pump();
+  }
+
+  /** Moves every piece so much later. */
+  delay(time_ms: number): void {
+    this.#delay_ms = time_ms;
+  }
+
+  /** Cuts after so many bytes of both directions together, and so many times. */
+  cutEvery(bytes: number, times: number): void {
+    this.#cuts = { bytes, left: times, budget: bytes };
+  }
+
+  /** Connections are refused, as where nothing listens. Those that are open stay. */
+  async refuse(): Promise<void> {
+    if (this.#refuses) return;
+    this.#refuses = true;
+    this.#server.close();
+    // Closing ends listening at once; its callback waits for the connections.
+  }
+
+  /** Takes connections again, on the same port. */
+  async accept(): Promise<void> {
+    if (!this.#refuses) return;
+    this.#refuses = false;
+    await this.#listen();
+  }
+
+  /** Resolves once a connection is open. */
+  async connected(): Promise<void> {
+    while (this.#pairs.size === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  close(): void {
+    this.#refuses = true;
+    this.#server.close();
+    for (const pair of this.#pairs) pair.cut();
+  }
+
+  async #listen(): Promise<void> {
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('a link listens on a TCP port');
+    this.#port = address.port;
+  }
+
+  #connected(client: Socket): void {
+    const target = this.#target();
+    if (target === undefined || this.#refuses) {
+      client.resetAndDestroy();
+      return;
+    }
+    const pair = new Pair(client, target, {
+      mayMove: (direction) => !this.#stalled[direction],
+      delay_ms: () => this.#delay_ms,
+      moved: (bytes) => this.#moved(bytes),
+      ended: () => this.#pairs.delete(pair),
+    });
+    this.#pairs.add(pair);
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** How many of these bytes may pass; fewer than all = cut then. */
+  #moved(bytes: number): number {
+    const cuts = this.#cuts;
+    if (cuts === undefined || cuts.left === 0) return bytes;
+    if (bytes < cuts.budget) {
+      cuts.budget -= bytes;
+      return bytes;
+    }
+    const passing = cuts.budget;
+    cuts.left -= 1;
+    cuts.budget = cuts.bytes;
+    this.cutCount += 1;
+    return Math.min(passing, bytes - 1);
+  }
+}
+
+interface Rules {
+  mayMove(direction: Direction): boolean;
+  delay_ms(): number;
+  moved(bytes: number): number;
+  ended(): void;
+}
+
+/** One connection of the client, and the one to the server that goes with it. */
+class Pair {
+  readonly #client: Socket;
+  readonly #server: Socket;
+  readonly #rules: Rules;
+  readonly #ways: readonly Way[];
+  #ended = false;
+
+  constructor(client: Socket, target: Target, rules: Rules) {
+    this.#client = client;
+    this.#rules = rules;
+    this.#server = new Socket();
+    client.setNoDelay(true);
+    this.#server.setNoDelay(true);
+    this.#ways = [
+      new Way('requests', client, this.#server, rules, () => this.cut()),
+      new Way('answers', this.#server, client, rules, () => this.cut()),
+    ];
+    for (const socket of [client, this.#server]) {
+      socket.on('error', () => this.cut());
+      socket.on('close', () => this.cut());
+    }
+    this.#server.connect(target.port, target.host);
+  }
+
+  pump(): void {
+    for (const way of this.#ways) way.pump();
+  }
+
+  cut(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const way of this.#ways) way.stop();
+    this.#client.resetAndDestroy();
+    this.#server.destroy();
+    this.#rules.ended();
+  }
+}
+
+/** One direction of a connection: what came in and has not gone out. */
+class Way {
+  readonly #direction: Direction;
+  readonly #from: Socket;
+  readonly #to: Socket;
+  readonly #rules: Rules;
+  readonly #cut: () => void;
+  readonly #held: { readonly piece: Buffer; readonly due: number }[] = [];
+  #heldBytes = 0;
+  #ended = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(direction: Direction, from: Socket, to: Socket, rules: Rules, cut: () => void) {
+    this.#direction = direction;
+    this.#from = from;
+    this.#to = to;
+    this.#rules = rules;
+    this.#cut = cut;
+    from.on('data', (piece: Buffer) => {
+      this.#held.push({ piece, due: performance.now() + rules.delay_ms() });
+      this.#heldBytes += piece.length;
+      if (this.#heldBytes > HELD_BYTES_MAX) from.pause();
+      this.pump();
+    });
+    from.on('end', () => {
+      this.#ended = true;
+      this.pump();
+    });
+    to.on('drain', () => this.pump());
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#held.length = 0;
+  }
+
+  /** Moves what may move now. */
+  pump(): void {
+    while (this.#rules.mayMove(this.#direction) && !this.#to.writableNeedDrain) {
+      const next = this.#held[0];
+      if (next === undefined) {
+        if (this.#ended) this.#to.end();
+        return;
+      }
+      const wait_ms = next.due - performance.now();
+      if (wait_ms > 0) {
+        this.#timer ??= setTimeout(() => {
+          this.#timer = undefined;
+          this.pump();
+        }, wait_ms);
+        return;
+      }
+      this.#held.shift();
+      this.#heldBytes -= next.piece.length;
+      if (this.#heldBytes <= HELD_BYTES_MAX) this.#from.resume();
+      const passing = this.#rules.moved(next.piece.length);
+      this.#to.write(passing < next.piece.length ? next.piece.subarray(0, passing) : next.piece);
+      if (passing < next.piece.length) {
+        this.#cut();
+        return;
+      }
+    }
+  }
+}
