@@ -1,0 +1,229 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { describe, expect, test } from 'vitest';
+import { Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
+import { KVService, KVServiceGetResponseSchema } from '../gen/gomsg/v1/kv_pb.js';
+import { methodNumber, serverStreaming, unary } from '../services/decode.ts';
+import { GomsgError } from '../services/errors.ts';
+import { call, callContext, open } from '../services/testing/call.ts';
+import type { Failure } from '../state/failure.ts';
+import { type ForwardedCall, forwarding, type Leadership, type Links } from './forwarding.ts';
+
+const NOT_LEADER: Failure = { reason: ErrorReason.NOT_LEADER, message: 'another node leads' };
+
+/** One group, whose leader the test names. */
+class OneGroup implements Leadership {
+  readonly self = 1;
+  leader: number | undefined;
+  replica = true;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(leader: number | undefined) {
+    this.leader = leader;
+  }
+
+  groupOf(): number {
+    return 1;
+  }
+
+  leaderOf(): number | undefined {
+    return this.leader;
+  }
+
+  hasReplica(): boolean {
+    return this.replica;
+  }
+
+  onLeaderChange(_group: number, listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get waiting(): number {
+    return this.#listeners.size;
+  }
+
+  elect(leader: number): void {
+    this.leader = leader;
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  noLeader(): Failure {
+    return { reason: ErrorReason.NO_QUORUM, message: 'nobody leads: node2 and node3 do not answer' };
+  }
+}
+
+/** Names who answered. */
+function answer(who: string): Uint8Array {
+  return toBinary(
+    KVServiceGetResponseSchema,
+    create(KVServiceGetResponseSchema, { value: Buffer.from(who) }),
+  );
+}
+
+const { get, watch } = KVService.method;
+
+/** Node 1 with its own methods and a link to others. */
+function node(leadership: Leadership, links: Partial<Links> = {}, own: Failure[] = []) {
+  const calls: { node: number; call: ForwardedCall }[] = [];
+  const methods = [
+    unary(get, (_request, { reply }) => {
+      const failure = own.shift();
+      if (failure === undefined) reply.ok(answer('node 1'));
+      else reply.fail(failure);
+    }),
+    serverStreaming(watch, async function* () {
+      yield new Uint8Array();
+    }),
+  ];
+  const all: Links = {
+    call(to, forwarded, reply) {
+      calls.push({ node: to, call: forwarded });
+      reply.ok(answer(`node ${to}`));
+    },
+    async *stream() {},
+    ...links,
+  };
+  return { methods: forwarding(methods, leadership, all), calls };
+}
+
+async function whoAnswers(
+  methods: ReturnType<typeof forwarding>,
+  consistency = Consistency.LINEARIZABLE,
+  context = callContext(),
+) {
+  return Buffer.from((await call(methods, get, { key: 'k', consistency }, context)).value).toString();
+}
+
+describe('a call', () => {
+  test('is answered here when this node leads', async () => {
+    expect(await whoAnswers(node(new OneGroup(1)).methods)).toBe('node 1');
+  });
+
+  test('is passed on to the leader, with its session and what is left of its time', async () => {
+    const { methods, calls } = node(new OneGroup(2));
+    const session = { sessionId: 7n, sequence: 3, answeredBelow: 2, retry: false };
+    const context = callContext({ session, deadline_ms: Date.now() + 5_000 });
+    expect(await whoAnswers(methods, undefined, context)).toBe('node 2');
+    expect(calls[0]).toMatchObject({ node: 2, call: { method: methodNumber(get), session } });
+    expect(calls[0]!.call.timeout_ms).toBeGreaterThan(4_000);
+    expect(calls[0]!.call.timeout_ms).toBeLessThanOrEqual(5_000);
+  });
+
+  test('that is content with any replica is answered here, if there is one', async () => {
+    const group = new OneGroup(2);
+    expect(await whoAnswers(node(group).methods, Consistency.STALE)).toBe('node 1');
+    group.replica = false;
+    expect(await whoAnswers(node(group).methods, Consistency.STALE)).toBe('node 2');
+  });
+
+  test('waits for a leader, and goes to it', async () => {
+    const group = new OneGroup(undefined);
+    const answered = whoAnswers(node(group).methods);
+    expect(group.waiting).toBe(1);
+    group.elect(3);
+    expect(await answered).toBe('node 3');
+    expect(group.waiting).toBe(0);
+  });
+
+  test('goes to the new leader when the old one refuses it', async () => {
+    const group = new OneGroup(2);
+    const { methods } = node(group, {
+      call(to, _call, reply) {
+        if (to === 3) reply.ok(answer('node 3'));
+        else {
+          reply.fail(NOT_LEADER);
+          group.elect(3);
+        }
+      },
+    });
+    expect(await whoAnswers(methods)).toBe('node 3');
+  });
+
+  test('goes on when this node loses its leadership before it began', async () => {
+    const group = new OneGroup(1);
+    const answered = whoAnswers(node(group, {}, [NOT_LEADER]).methods);
+    group.elect(2);
+    expect(await answered).toBe('node 2');
+  });
+
+  test('fails within its deadline when nobody comes to lead, and says who is missing', async () => {
+    const context = callContext({ deadline_ms: Date.now() + 30 });
+    await expect(whoAnswers(node(new OneGroup(undefined)).methods, undefined, context)).rejects.toMatchObject(
+      {
+        reason: ErrorReason.NO_QUORUM,
+        message: expect.stringContaining('node2 and node3'),
+      },
+    );
+  });
+
+  test('is not tried again when it may have been carried out', async () => {
+    const lost: Failure = { reason: ErrorReason.DEADLINE_EXCEEDED, message: 'may be applied' };
+    let tries = 0;
+    const { methods } = node(new OneGroup(2), {
+      call(_node, _call, reply) {
+        tries++;
+        reply.fail(lost);
+      },
+    });
+    await expect(whoAnswers(methods)).rejects.toMatchObject({ reason: ErrorReason.DEADLINE_EXCEEDED });
+    expect(tries).toBe(1);
+  });
+
+  test('is given up when nodes disagree for too long', async () => {
+    const refuse: Links['call'] = (_node, _call, reply) => reply.fail(NOT_LEADER);
+    await expect(whoAnswers(node(new OneGroup(2), { call: refuse }).methods)).rejects.toMatchObject({
+      reason: ErrorReason.NOT_LEADER,
+    });
+  });
+});
+
+describe('a stream', () => {
+  const revision = (value: number) =>
+    toBinary(watch.output, create(watch.output, { revision: BigInt(value) }));
+
+  async function revisions(methods: ReturnType<typeof forwarding>): Promise<bigint[]> {
+    const seen: bigint[] = [];
+    const request = { target: { case: 'key' as const, value: 'k' } };
+    for await (const message of open(methods, watch, request)) seen.push(message.revision);
+    return seen;
+  }
+
+  test('comes from the leader', async () => {
+    const { methods } = node(new OneGroup(2), {
+      async *stream(to) {
+        yield revision(to);
+      },
+    });
+    expect(await revisions(methods)).toEqual([2n]);
+  });
+
+  test('is opened at the new leader when the old one refuses it before it began', async () => {
+    const group = new OneGroup(2);
+    const { methods } = node(group, {
+      async *stream(to) {
+        if (to === 2) {
+          group.leader = 3;
+          throw new GomsgError(NOT_LEADER);
+        }
+        yield revision(to);
+      },
+    });
+    expect(await revisions(methods)).toEqual([3n]);
+  });
+
+  test('ends with the leadership that it began under', async () => {
+    const { methods } = node(new OneGroup(2), {
+      async *stream(to) {
+        yield revision(to);
+        throw new GomsgError(NOT_LEADER);
+      },
+    });
+    await expect(revisions(methods)).rejects.toMatchObject({ reason: ErrorReason.NOT_LEADER });
+  });
+});
+
+test('requests come through unchanged', async () => {
+  const { methods, calls } = node(new OneGroup(2));
+  await whoAnswers(methods);
+  expect(fromBinary(get.input, calls[0]!.call.payload).key).toBe('k');
+});

@@ -1,0 +1,246 @@
+/**
+ * Any node takes any call: what belongs to a group that another node leads is passed on to that node whole, and its
+ * answer passed back. A call that was passed on is never passed on again, so that two nodes that take each other for the
+ * leader do not play ball with it: it comes back as NOT_LEADER, and is tried again once more is known.
+ *
+ * Only what is certain not to have been carried out is tried again: NOT_LEADER says that.
+ */
+import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
+import { GomsgError } from '../services/errors.ts';
+import type {
+  CallContext,
+  Method,
+  Reply,
+  ServerStreamingMethod,
+  SessionCall,
+  UnaryMethod,
+} from '../services/method.ts';
+import type { Failure } from '../state/failure.ts';
+import { type Route, type RouteReader, routeReader } from './route-of.ts';
+
+/** A call on its way to the node that can answer it. */
+export interface ForwardedCall {
+  readonly method: number;
+  readonly payload: Uint8Array;
+  readonly session?: SessionCall | undefined;
+  readonly timeout_ms?: number | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What is known of the groups here. */
+export interface Leadership {
+  /** Number of this node. */
+  readonly self: number;
+  /** Group that owns the slot of a name. */
+  groupOf(name: string): number;
+  /** Number of the node that leads a group; undefined while none is known. */
+  leaderOf(group: number): number | undefined;
+  hasReplica(group: number): boolean;
+  /** Calls back at every change of what is known about a group's leader. Returns what ends that. */
+  onLeaderChange(group: number, listener: () => void): () => void;
+  /** Why a group has no leader, for people: which nodes are missing. */
+  noLeader(group: number): Failure;
+}
+
+/** The way to the other nodes. */
+export interface Links {
+  call(node: number, call: ForwardedCall, reply: Reply): void;
+  stream(node: number, call: ForwardedCall, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** How long a call waits for a group to have a leader when its caller sets no deadline: twice the usual election. */
+const LEADER_WAIT_MS_MAX = 4_000;
+/** Tries of one call. An election ends most waits; more than a few in a row mean that the nodes disagree for long. */
+const TRIES_MAX = 8;
+/** Pause before a try that nothing new is known for. */
+const RETRY_PAUSE_MS = 50;
+
+/** The methods as any node of a cluster serves them. */
+export function forwarding(methods: readonly Method[], leadership: Leadership, links: Links): Method[] {
+  return methods.map((method) => {
+    const readRoute = routeReader(method.desc);
+    if (readRoute === undefined || method.kind === 'bidi_streaming') return method;
+    return method.kind === 'unary'
+      ? forwardedUnary(method, readRoute, leadership, links)
+      : forwardedStream(method, readRoute, leadership, links);
+  });
+}
+
+function forwardedUnary(
+  method: UnaryMethod,
+  readRoute: RouteReader,
+  leadership: Leadership,
+  links: Links,
+): UnaryMethod {
+  return {
+    ...method,
+    handle(request, context, reply) {
+      const group = groupOf(readRoute(request), leadership);
+      if (group === undefined) method.handle(request, context, reply);
+      else new Attempts(method, request, context, reply, group, leadership, links).next();
+    },
+  };
+}
+
+/** The group whose leader has to take the call; undefined when this node can take it whoever leads. */
+function groupOf({ name, isStale }: Route, leadership: Leadership): number | undefined {
+  if (name === undefined) return undefined;
+  const group = leadership.groupOf(name);
+  return isStale && leadership.hasReplica(group) ? undefined : group;
+}
+
+/** The tries of one unary call. Its own reply, so that a refusal by a node that no longer leads leads to the next. */
+class Attempts implements Reply {
+  readonly #method: UnaryMethod;
+  readonly #request: Uint8Array;
+  readonly #context: CallContext;
+  readonly #reply: Reply;
+  readonly #group: number;
+  readonly #leadership: Leadership;
+  readonly #links: Links;
+  #tries = 0;
+  #until_ms = 0;
+
+  constructor(
+    method: UnaryMethod,
+    request: Uint8Array,
+    context: CallContext,
+    reply: Reply,
+    group: number,
+    leadership: Leadership,
+    links: Links,
+  ) {
+    this.#method = method;
+    this.#request = request;
+    this.#context = context;
+    this.#reply = reply;
+    this.#group = group;
+    this.#leadership = leadership;
+    this.#links = links;
+  }
+
+  next(): void {
+    this.#tries++;
+    const leader = this.#leadership.leaderOf(this.#group);
+    if (leader === this.#leadership.self) this.#method.handle(this.#request, this.#context, this);
+    else if (leader !== undefined)
+      this.#links.call(leader, forwarded(this.#method, this.#request, this.#context), this);
+    else this.#waitForChange(this.#leadership.noLeader(this.#group));
+  }
+
+  ok(response: Uint8Array): void {
+    this.#reply.ok(response);
+  }
+
+  fail(failure: Failure): void {
+    if (failure.reason === ErrorReason.NOT_LEADER && this.#tries < TRIES_MAX) this.#waitForChange(failure);
+    else this.#reply.fail(failure);
+  }
+
+  #waitForChange(failure: Failure): void {
+    const now_ms = Date.now();
+    if (this.#until_ms === 0) {
+      this.#until_ms = Math.min(
+        now_ms + LEADER_WAIT_MS_MAX,
+        this.#context.deadline_ms ?? Number.POSITIVE_INFINITY,
+      );
+    }
+    if (now_ms >= this.#until_ms || this.#context.signal.aborted) {
+      this.#reply.fail(failure);
+      return;
+    }
+    // With a leader known, what is known may be old news that the refusal contradicts: a pause, and another look.
+    const isKnown = this.#leadership.leaderOf(this.#group) !== undefined;
+    const wait_ms = isKnown ? Math.min(RETRY_PAUSE_MS, this.#until_ms - now_ms) : this.#until_ms - now_ms;
+    whenLeaderChanges(this.#leadership, this.#group, wait_ms, this.#context.signal, () => this.next());
+  }
+}
+
+function forwardedStream(
+  method: ServerStreamingMethod,
+  readRoute: RouteReader,
+  leadership: Leadership,
+  links: Links,
+): ServerStreamingMethod {
+  return {
+    ...method,
+    handle(request, context) {
+      const group = groupOf(readRoute(request), leadership);
+      return group === undefined
+        ? method.handle(request, context)
+        : streamFromLeader(method, request, context, group, leadership, links);
+    },
+  };
+}
+
+/** A stream that has begun is not moved: it ends with the leadership that it began under, and its caller opens a new one. */
+async function* streamFromLeader(
+  method: ServerStreamingMethod,
+  request: Uint8Array,
+  context: CallContext,
+  group: number,
+  leadership: Leadership,
+  links: Links,
+): AsyncGenerator<Uint8Array> {
+  const until_ms = Math.min(Date.now() + LEADER_WAIT_MS_MAX, context.deadline_ms ?? Number.POSITIVE_INFINITY);
+  for (let tries = 1; ; tries++) {
+    const leader = leadership.leaderOf(group);
+    let refusal: Failure | undefined;
+    if (leader === undefined) refusal = leadership.noLeader(group);
+    else {
+      let begun = false;
+      try {
+        const messages =
+          leader === leadership.self
+            ? method.handle(request, context)
+            : links.stream(leader, forwarded(method, request, context), context.signal);
+        for await (const message of messages) {
+          begun = true;
+          yield message;
+        }
+        return;
+      } catch (error) {
+        if (begun || !(error instanceof GomsgError) || error.reason !== ErrorReason.NOT_LEADER) throw error;
+        refusal = error;
+      }
+    }
+    const left_ms = until_ms - Date.now();
+    if (tries >= TRIES_MAX || left_ms <= 0 || context.signal.aborted) throw new GomsgError(refusal);
+    const wait_ms = leader === undefined ? left_ms : Math.min(RETRY_PAUSE_MS, left_ms);
+    await new Promise<void>((resolve) =>
+      whenLeaderChanges(leadership, group, wait_ms, context.signal, resolve),
+    );
+  }
+}
+
+function forwarded(
+  { number }: UnaryMethod | ServerStreamingMethod,
+  payload: Uint8Array,
+  { session, deadline_ms }: CallContext,
+): ForwardedCall {
+  return {
+    method: number,
+    payload,
+    session,
+    timeout_ms: deadline_ms === undefined ? undefined : Math.max(1, deadline_ms - Date.now()),
+  };
+}
+
+/** Calls back once: when the leader changes, after the time, or when the caller gives up. */
+function whenLeaderChanges(
+  leadership: Leadership,
+  group: number,
+  wait_ms: number,
+  signal: AbortSignal,
+  then: () => void,
+): void {
+  const done = (): void => {
+    clearTimeout(timer);
+    stopListening();
+    signal.removeEventListener('abort', done);
+    then();
+  };
+  const timer = setTimeout(done, wait_ms);
+  const stopListening = leadership.onLeaderChange(group, done);
+  signal.addEventListener('abort', done, { once: true });
+}
