@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { type Configuration, changedConfiguration, makeConfiguration } from '../raft/index.ts';
 import { type DesiredReplicas, nextStep } from './reconcile.ts';
 
-const everybody = () => true;
-const nobody = () => false;
+const everybody = (_replica: number) => true;
+const nobody = (_replica: number) => false;
 
 function step(configuration: Configuration, voters: number[], isCaughtUp = everybody, self = 1) {
   return nextStep({ self, configuration, isCaughtUp }, { voters, learners: [] });

@@ -4,7 +4,13 @@ import { SLOTS, slotOf } from '../state/crc16.ts';
 import { evenRanges, SlotRouter } from './slot-map.ts';
 
 function groups(count: number): ServiceGroup[] {
-  return Array.from({ length: count }, (_, i) => ({ id: i + 1, submit: () => {}, read: () => {} }));
+  return Array.from({ length: count }, (_, i) => ({
+    id: i + 1,
+    isLeader: true,
+    onRoleChange: () => () => {},
+    submit: () => {},
+    read: () => {},
+  }));
 }
 
 describe('slots', () => {
