@@ -65,6 +65,9 @@ const SHUTTING_DOWN: Failure = {
 /** Entries that the log keeps in memory: followers read them there, and a node that runs alone has none. */
 const LOG_CACHE_BYTES = 1024 * 1024;
 
+/** Data groups of a node on its own, unless the settings say otherwise: more would only mean more entries. */
+const LONE_GROUPS = 1;
+
 /** How often the figures behind the health checks are looked at. */
 const HEALTH_INTERVAL_MS = 1_000;
 
@@ -205,7 +208,7 @@ async function takeDown(undo: (() => unknown)[]): Promise<void> {
 }
 
 function identityOf(config: Config): Identity {
-  const wanted = { nodeId: config.nodeId, groups: config.groups };
+  const wanted = { nodeId: config.nodeId, groups: config.groups ?? LONE_GROUPS };
   return config.storage === 'memory'
     ? newIdentity(wanted, Date.now())
     : loadIdentity(config.dataDir, wanted, Date.now());

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { IdentityError, loadIdentity } from './identity.ts';
+import { IdentityError, loadIdentity, readIdentity, saveIdentity } from './identity.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -33,10 +33,32 @@ describe('the identity of a node', () => {
   it.each([
     ['{', /damaged/],
     ['[]', /format version/],
-    ['{"formatVersion":2}', /format version 2/],
+    ['{"formatVersion":3}', /format version 3/],
+    ['{"formatVersion":2,"nodeId":"a","clusterId":"b","groups":1,"createdAt_ms":1}', /damaged/],
     ['{"formatVersion":1,"nodeId":7}', /damaged/],
   ])('is refused when the file holds %s', (text, message) => {
     writeFileSync(join(directory, 'node.json'), text);
     expect(() => loadIdentity(directory, anyone, 1)).toThrow(message);
+  });
+
+  it('of a member of a cluster is not taken for that of a node on its own', () => {
+    const lone = loadIdentity(directory, anyone, 1);
+    expect(lone).toMatchObject({ nodeNumber: 1, clustered: false });
+    const member = { ...lone, nodeNumber: 3, clustered: true };
+    saveIdentity(directory, member);
+    expect(readIdentity(directory, undefined)).toEqual(member);
+    expect(() => loadIdentity(directory, anyone, 1)).toThrow(/start it with --cluster/);
+  });
+
+  it('of a folder from before there were clusters is that of a node on its own', () => {
+    writeFileSync(
+      join(directory, 'node.json'),
+      '{"formatVersion":1,"nodeId":"a","clusterId":"b","groups":1,"createdAt_ms":1}',
+    );
+    expect(loadIdentity(directory, anyone, 1)).toMatchObject({ nodeNumber: 1, clustered: false });
+  });
+
+  it('is nothing in a new folder', () => {
+    expect(readIdentity(directory, 'node1')).toBeUndefined();
   });
 });

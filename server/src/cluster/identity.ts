@@ -10,7 +10,11 @@ import { join } from 'node:path';
 
 export interface Identity {
   readonly nodeId: string;
+  /** Number of the node in its cluster, 1 to 65535; 1 for a node on its own. */
+  readonly nodeNumber: number;
   readonly clusterId: string;
+  /** Whether it is a member of a cluster, or on its own. */
+  readonly clustered: boolean;
   /** Data groups that the cluster was founded with. */
   readonly groups: number;
   /** Unix milliseconds. */
@@ -23,7 +27,10 @@ export class IdentityError extends Error {
 }
 
 const FILE = 'node.json';
-const FORMAT_VERSION = 1;
+/** Of a node on its own. Such a file may lack what came with clusters. */
+const LONE_FORMAT_VERSION = 1;
+/** Of a member of a cluster: a program that knows no clusters must not take the folder for a node on its own. */
+const MEMBER_FORMAT_VERSION = 2;
 
 export interface IdentityWanted {
   /** The node id that the settings name; undefined = whatever the folder says, or a new one. */
@@ -35,55 +42,79 @@ export interface IdentityWanted {
 export function newIdentity(wanted: IdentityWanted, now_ms: number): Identity {
   return {
     nodeId: wanted.nodeId ?? `node-${randomBytes(4).toString('hex')}`,
+    nodeNumber: 1,
     clusterId: randomUUID(),
+    clustered: false,
     groups: wanted.groups,
     createdAt_ms: now_ms,
   };
 }
 
-/** The identity of a data folder, made when the folder is new. @throws IdentityError */
+/** The identity of a node on its own, made when the folder is new. @throws IdentityError */
 export function loadIdentity(directory: string, wanted: IdentityWanted, now_ms: number): Identity {
-  const file = join(directory, FILE);
-  if (existsSync(file)) return check(readIdentity(file), wanted, directory);
-  if (existsSync(join(directory, 'wal'))) {
+  const stored = readIdentity(directory, wanted.nodeId);
+  if (stored?.clustered) {
     throw new IdentityError(
-      `${directory} holds a log and no ${FILE}: put the file back from a copy of the folder, or start with an empty folder`,
+      `${directory} belongs to node ${stored.nodeId} of a cluster: start it with --cluster, or choose another folder`,
     );
   }
+  if (stored !== undefined) return stored;
   const identity = newIdentity(wanted, now_ms);
-  writeDurably(
-    directory,
-    file,
-    `${JSON.stringify({ formatVersion: FORMAT_VERSION, ...identity }, null, 2)}\n`,
+  saveIdentity(directory, identity);
+  return identity;
+}
+
+/** The identity that a data folder holds; undefined for a new folder. @throws IdentityError */
+export function readIdentity(directory: string, nodeId: string | undefined): Identity | undefined {
+  const file = join(directory, FILE);
+  if (existsSync(file)) return check(parseIdentity(file), nodeId, directory);
+  if (!existsSync(join(directory, 'wal'))) return undefined;
+  throw new IdentityError(
+    `${directory} holds a log and no ${FILE}: put the file back from a copy of the folder, or start with an empty folder`,
   );
-  return identity;
 }
 
-function check(identity: Identity, wanted: IdentityWanted, directory: string): Identity {
-  if (wanted.nodeId !== undefined && wanted.nodeId !== identity.nodeId) {
+/** Replaces the identity of a data folder, durably and as a whole. */
+export function saveIdentity(directory: string, identity: Identity): void {
+  const formatVersion = identity.clustered ? MEMBER_FORMAT_VERSION : LONE_FORMAT_VERSION;
+  const text = `${JSON.stringify({ formatVersion, ...identity }, null, 2)}\n`;
+  writeDurably(directory, join(directory, FILE), text);
+}
+
+function check(identity: Identity, nodeId: string | undefined, directory: string): Identity {
+  if (nodeId !== undefined && nodeId !== identity.nodeId) {
     throw new IdentityError(
-      `${directory} belongs to node ${identity.nodeId}, not to ${wanted.nodeId}: give each node a data folder of its own`,
+      `${directory} belongs to node ${identity.nodeId}, not to ${nodeId}: give each node a data folder of its own`,
     );
   }
   return identity;
 }
 
-function readIdentity(file: string): Identity {
-  const { formatVersion, nodeId, clusterId, groups, createdAt_ms } = parse(file);
-  if (formatVersion !== FORMAT_VERSION) {
+function parseIdentity(file: string): Identity {
+  const { formatVersion, nodeId, nodeNumber, clusterId, clustered, groups, createdAt_ms } = parse(file);
+  if (formatVersion !== LONE_FORMAT_VERSION && formatVersion !== MEMBER_FORMAT_VERSION) {
     throw new IdentityError(
-      `${file} has format version ${String(formatVersion)}, and this gomsg knows ${FORMAT_VERSION}: run the version that wrote it`,
+      `${file} has format version ${String(formatVersion)}, and this gomsg knows ${LONE_FORMAT_VERSION} and ${MEMBER_FORMAT_VERSION}: run the version that wrote it`,
     );
   }
+  const isMember = formatVersion === MEMBER_FORMAT_VERSION;
   if (
     typeof nodeId !== 'string' ||
     typeof clusterId !== 'string' ||
     typeof groups !== 'number' ||
-    typeof createdAt_ms !== 'number'
+    typeof createdAt_ms !== 'number' ||
+    (isMember && (typeof nodeNumber !== 'number' || clustered !== true))
   ) {
     throw new IdentityError(`${file} is damaged: put it back from a copy of the data folder`);
   }
-  return { nodeId, clusterId, groups, createdAt_ms };
+  return {
+    nodeId,
+    nodeNumber: typeof nodeNumber === 'number' ? nodeNumber : 1,
+    clusterId,
+    clustered: isMember,
+    groups,
+    createdAt_ms,
+  };
 }
 
 function parse(file: string): Record<string, unknown> {

@@ -144,9 +144,17 @@ export const SETTINGS = {
   groups: setting({
     section: 'cluster',
     kind: integer({ min: 1, max: 1024 }),
-    default: 1,
+    default: undefined,
+    example: '16',
     description:
-      'Raft groups for data that bootstrap creates. More of them spread leaders over more nodes and cores.',
+      'Raft groups for data, settled when the data folder or the cluster is founded. More of them spread leaders over more nodes and cores. Unset: 1 for a node on its own, 16 in a cluster.',
+  }),
+  replication: setting({
+    section: 'cluster',
+    kind: integer({ min: 1, max: 9 }),
+    default: 3,
+    description:
+      'Replicas of each group that bootstrap asks for: 3 survive the loss of one node, 5 of two. While there are fewer nodes there are fewer replicas; as nodes join they are added.',
   }),
 
   clusterSecret: setting({
