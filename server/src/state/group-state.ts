@@ -1,5 +1,6 @@
 /**
  * The replicated state of one Raft group: three machines and the session table over one store, moved by one log.
+ * The control group has a fourth machine.
  *
  * `apply` takes entries in order and is deterministic; see `machine.ts` for what that asks. Because all machines share
  * the log, one entry can hold commands of all three.
@@ -12,6 +13,8 @@ import {
   PipelineServiceCloseSessionResponseSchema,
   PipelineServiceOpenSessionResponseSchema,
 } from '../gen/gomsg/v1/pipeline_pb.js';
+import { ControlMachine } from './control/control-machine.ts';
+import { CONTROL_GROUP } from './control/limits.ts';
 import type { Outcome } from './failure.ts';
 import { internalMethod } from './internal-methods.ts';
 import { groupPrefix, table } from './keys.ts';
@@ -30,6 +33,8 @@ export class GroupState {
   readonly kv: KvMachine;
   readonly queue: QueueMachine;
   readonly stream: StreamMachine;
+  /** Of the control group alone. */
+  readonly control: ControlMachine | undefined;
   readonly sessions: SessionTable;
   readonly #store: StateStore;
   readonly #machines: readonly Machine[];
@@ -46,7 +51,8 @@ export class GroupState {
     this.queue = new QueueMachine(store, group);
     this.stream = new StreamMachine(store, group);
     this.sessions = new SessionTable(store, group);
-    this.#machines = [this.kv, this.queue, this.stream];
+    this.control = group === CONTROL_GROUP ? new ControlMachine(store, group) : undefined;
+    this.#machines = [this.kv, this.queue, this.stream, ...(this.control ? [this.control] : [])];
     for (const machine of this.#machines) {
       for (const method of machine.methods) this.#byMethod.set(method, machine);
     }

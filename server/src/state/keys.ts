@@ -20,6 +20,8 @@ export const table = {
   queue: 'q',
   /** Stream tables share a letter and are told apart by the stream machine. */
   stream: 's',
+  /** Control tables share a letter and are told apart by the control machine. */
+  control: 'c',
   /** Session id → results that may be asked for again. */
   session: 'x',
 } as const;
