@@ -71,8 +71,9 @@ function node(leadership: Leadership, links: Partial<Links> = {}, own: Failure[]
       if (failure === undefined) reply.ok(answer('node 1'));
       else reply.fail(failure);
     }),
-    serverStreaming(watch, async function* () {
+    serverStreaming(watch, async function* (_request, { signal }) {
       yield new Uint8Array();
+      if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
     }),
   ];
   const all: Links = {
@@ -220,6 +221,16 @@ describe('a stream', () => {
     });
     await expect(revisions(methods)).rejects.toMatchObject({ reason: ErrorReason.NOT_LEADER });
   });
+});
+
+test('a stream of this node ends, and can be opened again, when it leads no longer', async () => {
+  const group = new OneGroup(1);
+  const { methods } = node(group);
+  const stream = open(methods, watch, { target: { case: 'key', value: 'k' } });
+  await stream.next();
+  group.elect(2);
+  await expect(stream.next()).rejects.toMatchObject({ reason: ErrorReason.NOT_LEADER });
+  expect(group.waiting).toBe(0);
 });
 
 test('requests come through unchanged', async () => {

@@ -173,7 +173,10 @@ function forwardedStream(
   };
 }
 
-/** A stream that has begun is not moved: it ends with the leadership that it began under, and its caller opens a new one. */
+/**
+ * A stream that has begun is not moved: it ends with the leadership that it began under, since another node hands out
+ * what it would yield, and its caller opens a new one.
+ */
 async function* streamFromLeader(
   method: ServerStreamingMethod,
   request: Uint8Array,
@@ -189,19 +192,27 @@ async function* streamFromLeader(
     if (leader === undefined) refusal = leadership.noLeader(group);
     else {
       let begun = false;
+      const whileLeading = new AbortController();
+      const stopListening = leadership.onLeaderChange(group, () => {
+        if (leadership.leaderOf(group) !== leader) whileLeading.abort(new GomsgError(movedOn(group)));
+      });
+      const signal = AbortSignal.any([context.signal, whileLeading.signal]);
       try {
         const messages =
           leader === leadership.self
-            ? method.handle(request, context)
-            : links.stream(leader, forwarded(method, request, context), context.signal);
+            ? method.handle(request, withSignal(context, signal))
+            : links.stream(leader, forwarded(method, request, context), signal);
         for await (const message of messages) {
           begun = true;
           yield message;
         }
-        return;
+        if (!whileLeading.signal.aborted || context.signal.aborted) return;
+        throw whileLeading.signal.reason;
       } catch (error) {
         if (begun || !(error instanceof GomsgError) || error.reason !== ErrorReason.NOT_LEADER) throw error;
         refusal = error;
+      } finally {
+        stopListening();
       }
     }
     const left_ms = until_ms - Date.now();
@@ -211,6 +222,18 @@ async function* streamFromLeader(
       whenLeaderChanges(leadership, group, wait_ms, context.signal, resolve),
     );
   }
+}
+
+function movedOn(group: number): Failure {
+  return {
+    reason: ErrorReason.NOT_LEADER,
+    message: `the leader of group ${group} changed; open the stream again`,
+  };
+}
+
+function withSignal(context: CallContext, signal: AbortSignal): CallContext {
+  const { protocol, peer, deadline_ms, session } = context;
+  return { protocol, peer, deadline_ms, session, signal, header: (name) => context.header(name) };
 }
 
 function forwarded(

@@ -11,20 +11,19 @@ import type { Taker } from './taker.ts';
 export const TAKERS_MAX = 50_000;
 /** What a caller beyond that is told to wait. */
 const OVERLOADED_RETRY_MS = 1000;
-/** How often a node with takers makes sure that it still leads: one that does not hears of no message. */
-export const LEADERSHIP_CHECK_MS = 5000;
-
 export class Dispatcher implements QueueListener {
   readonly #group: ServiceGroup;
   readonly #lines = new Map<string, Line>();
   #takers = 0;
-  #leadershipCheck: NodeJS.Timeout | undefined;
   #draining: GomsgError | undefined;
   /** Lines to look at, once what runs now (which may be apply) is through. */
   readonly #woken = new Set<Line>();
 
   constructor(group: ServiceGroup) {
     this.#group = group;
+    group.onRoleChange((isLeader) => {
+      if (!isLeader) this.#leadershipLost();
+    });
   }
 
   /** Consumers and waiting pops of the queue. */
@@ -57,7 +56,6 @@ export class Dispatcher implements QueueListener {
       this.#lines.set(queue, line);
     }
     this.#takers++;
-    this.#leadershipCheck ??= setInterval(() => this.#checkLeadership(), LEADERSHIP_CHECK_MS).unref();
     return line;
   }
 
@@ -91,10 +89,6 @@ export class Dispatcher implements QueueListener {
   part(line: Line, taker: Taker): void {
     line.part(taker);
     this.#takers--;
-    if (this.#takers === 0) {
-      clearInterval(this.#leadershipCheck);
-      this.#leadershipCheck = undefined;
-    }
     this.#wake(line);
   }
 
@@ -111,15 +105,13 @@ export class Dispatcher implements QueueListener {
     this.#lines.get(queue)?.allEnded();
   }
 
-  /** Takers of a node that leads no longer are told so, and go to the one that does. */
-  #checkLeadership(): void {
-    this.#group.read(
-      Consistency.LINEARIZABLE,
-      () => {},
-      (failure) => {
-        for (const line of this.#lines.values()) line.failAll(failure);
-      },
-    );
+  /** Takers of a node that leads no longer are told so, and go to the one that does: here nothing is handed out any more. */
+  #leadershipLost(): void {
+    const failure: Failure = {
+      reason: ErrorReason.NOT_LEADER,
+      message: `this node does not lead group ${this.#group.id} any more`,
+    };
+    for (const line of this.#lines.values()) line.failAll(failure);
   }
 
   #wake(line: Line): void {
