@@ -1,0 +1,82 @@
+/** The generated part of the Python package, and the dispatch of its conformance client. */
+import type { GeneratedFile } from '../generated-file.ts';
+import type { SdkModel } from '../model.ts';
+import { moduleText } from './code.ts';
+import { dispatchModule } from './dispatch-module.ts';
+import { errorsModule, familyClass, rpcsModule } from './errors-module.ts';
+import { serviceClass } from './names.ts';
+import { rawModule } from './raw-module.ts';
+import { serviceModule } from './service-module.ts';
+import { syncModule } from './sync-module.ts';
+import { convertModule, typesModule } from './types-module.ts';
+
+const PACKAGE = 'sdks/python/gomsg/_gen';
+const CONFORMANCE = 'conformance/clients/python';
+
+/** Paths are relative to the root of the repository. */
+export function emitPython(model: SdkModel): GeneratedFile[] {
+  return [
+    { path: `${PACKAGE}/__init__.py`, content: moduleText('What is generated from the contracts.', [], []) },
+    errorsModule(model, PACKAGE),
+    rpcsModule(model, PACKAGE),
+    typesModule(model, PACKAGE),
+    convertModule(model, PACKAGE),
+    rawModule(model, PACKAGE),
+    ...model.services.flatMap((service) => [serviceModule(service, PACKAGE), syncModule(service, PACKAGE)]),
+    servicesModule(model),
+    exportsModule(model),
+    dispatchModule(model, CONFORMANCE),
+  ];
+}
+
+/** The services as properties of clients. */
+function servicesModule({ services }: SdkModel): GeneratedFile {
+  const members = services.map(({ name }) => `self.${name} = ${name}.${serviceClass(name)}(core)`);
+  const syncMembers = services.map(
+    ({ name }) => `self.${name} = sync_${name}.${serviceClass(name)}(runner, services.${name})`,
+  );
+  const modules = services.flatMap(({ name }) => [name, `sync_${name}`]).sort();
+  return {
+    path: `${PACKAGE}/services.py`,
+    content: moduleText(
+      'The services of a client.',
+      [
+        'from gomsg._core import Core',
+        'from gomsg._sync.runner import Runner',
+        ...(modules.length > 0 ? [`from gomsg._gen import ${modules.join(', ')}`] : []),
+      ],
+      [
+        ['class Services:', '    def __init__(self, core: Core) -> None:', ...bodyOf(members)],
+        [
+          'class SyncServices:',
+          '    def __init__(self, runner: Runner, services: Services) -> None:',
+          ...bodyOf(syncMembers),
+        ],
+      ],
+    ),
+  };
+}
+
+function bodyOf(statements: readonly string[]): string[] {
+  return (statements.length > 0 ? statements : ['pass']).map((statement) => `        ${statement}`);
+}
+
+/** What the package exports of what is generated. */
+function exportsModule(model: SdkModel): GeneratedFile {
+  const types = [
+    ...model.enums.map(({ name }) => name),
+    ...model.messages.filter(({ handwritten }) => !handwritten).map(({ name }) => name),
+  ].sort();
+  const errors = ['ErrorReason', ...new Set(model.reasons.map(({ family }) => familyClass(family)))].sort();
+  return {
+    path: `${PACKAGE}/exports.py`,
+    content: moduleText(
+      'What the package exports of what is generated.',
+      [
+        ...(types.length > 0 ? [`from gomsg._gen.types import ${types.join(', ')}`] : []),
+        `from gomsg._gen.errors import ${errors.join(', ')}`,
+      ],
+      [['__all__ = [', ...[...types, ...errors].sort().map((name) => `    "${name}",`), ']']],
+    ),
+  };
+}
