@@ -36,6 +36,7 @@ export interface LoneNodeParts {
 
 export class LoneNode implements ClusterView, StreamNodes {
   readonly clustered = false;
+  readonly admin = undefined;
   readonly #parts: LoneNodeParts;
 
   constructor(parts: LoneNodeParts) {
@@ -109,6 +110,11 @@ export class LoneNode implements ClusterView, StreamNodes {
 
   health(): HealthReport {
     return this.#parts.health.report();
+  }
+
+  problems(): readonly string[] {
+    const { ready, reasons } = this.health();
+    return ready ? [] : reasons;
   }
 
   sampler(): () => ClusterStats {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Configuration, changedConfiguration, makeConfiguration } from '../raft/index.ts';
-import { type DesiredReplicas, nextStep } from './reconcile.ts';
+import type { DesiredReplicas } from '../state/control/group-placement.ts';
+import { nextStep } from './reconcile.ts';
 
 const everybody = (_replica: number) => true;
 const nobody = (_replica: number) => false;

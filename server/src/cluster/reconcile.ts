@@ -7,12 +7,7 @@
  * (thesis §4.3): at no moment does the group depend on a replica that has nothing yet, or on fewer voters than before.
  */
 import { type Configuration, isJoint, type MemberChange } from '../raft/index.ts';
-
-export interface DesiredReplicas {
-  /** Replica ids. */
-  readonly voters: readonly number[];
-  readonly learners: readonly number[];
-}
+import type { DesiredReplicas } from '../state/control/group-placement.ts';
 
 export type Step =
   | { readonly kind: 'change'; readonly changes: readonly MemberChange[] }

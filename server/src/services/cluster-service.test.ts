@@ -1,14 +1,16 @@
-import { create } from '@bufbuild/protobuf';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import {
   ClusterService,
+  ClusterServiceHealthResponseSchema,
   ClusterState,
   type ClusterStats,
   ClusterStatsSchema,
   NodeState,
 } from '../gen/gomsg/v1/cluster_pb.js';
 import type { HealthReport } from '../observe/health.ts';
-import { type ClusterView, clusterMethods } from './cluster-service.ts';
+import { type ClusterAdmin, type ClusterView, clusterMethods } from './cluster-service.ts';
+import type { UnaryCall } from './decode.ts';
 import { ErrorReason, GomsgError } from './errors.ts';
 import { call, callContext, open } from './testing/call.ts';
 
@@ -32,10 +34,11 @@ interface Options {
   readonly health?: HealthReport;
   /** Leader of the only group; empty = none. */
   readonly leader?: string;
+  readonly admin?: ClusterAdmin;
 }
 
 /** A cluster of two nodes and one group. Samples are numbered, each sampler from 1. */
-function view({ health = healthy, leader = 'a' }: Options = {}): ClusterView {
+function view({ health = healthy, leader = 'a', admin }: Options = {}): ClusterView {
   return {
     clusterId: 'c-1',
     clustered: true,
@@ -48,6 +51,8 @@ function view({ health = healthy, leader = 'a' }: Options = {}): ClusterView {
     groups: () => [{ group: 1, leaderNodeId: leader, slots: 16_384 }],
     topology: () => [{ group: 1, leaderNodeId: leader, slots: [{ first: 0, last: 16_383 }] }],
     health: () => health,
+    problems: () => health.reasons,
+    admin,
     sampler: () => {
       let samples = 0;
       return (): ClusterStats => create(ClusterStatsSchema, { total: { keys: BigInt(++samples) } });
@@ -116,7 +121,64 @@ describe('what is told of the cluster', () => {
   });
 });
 
-describe('changes of the membership', () => {
+/** Takes note of what it is asked for; fails what concerns the node `stubborn`. */
+class FakeAdmin implements ClusterAdmin {
+  readonly asked: string[] = [];
+
+  async join(nodeId: string, address: string): Promise<void> {
+    this.#take('join', nodeId, address);
+  }
+
+  async leave(nodeId: string): Promise<void> {
+    this.#take('leave', nodeId);
+  }
+
+  ask(nodeId: string, { reply }: UnaryCall): void {
+    this.#take('ask', nodeId);
+    const health = create(ClusterServiceHealthResponseSchema, { healthy: true, node: { nodeId } });
+    reply.ok(toBinary(ClusterServiceHealthResponseSchema, health));
+  }
+
+  #take(...words: string[]): void {
+    if (words.includes('stubborn')) {
+      throw new GomsgError({ reason: ErrorReason.ALREADY_EXISTS, message: 'no', subject: 'stubborn' });
+    }
+    this.asked.push(words.join(' '));
+  }
+}
+
+describe('changes of the membership of a cluster', () => {
+  it('are made, and answered with the node', async () => {
+    const admin = new FakeAdmin();
+    const methods = clusterMethods(view({ admin }));
+    const joined = await call(methods, rpc.join, { nodeId: 'b', address: 'b:9000' });
+    expect(joined.node).toMatchObject({ nodeId: 'b', state: NodeState.UP });
+    expect((await call(methods, rpc.leave, { nodeId: 'b' })).node?.state).toBe(NodeState.LEAVING);
+    expect(admin.asked).toEqual(['join b b:9000', 'leave b']);
+  });
+
+  it.each([
+    [{ nodeId: 'stubborn', address: 'x:1' }, ErrorReason.ALREADY_EXISTS],
+    [{ nodeId: 'not an id', address: 'x:1' }, ErrorReason.INVALID_NAME],
+    [{ nodeId: 'b' }, ErrorReason.INVALID_REQUEST],
+  ])('fail for %o', async (request, reason) => {
+    const methods = clusterMethods(view({ admin: new FakeAdmin() }));
+    await expect(call(methods, rpc.join, request)).rejects.toMatchObject({ reason });
+  });
+});
+
+test('another node of a cluster is asked itself how it is', async () => {
+  const admin = new FakeAdmin();
+  const methods = clusterMethods(view({ admin, health: fullDisk }));
+  expect(await call(methods, rpc.health, { nodeId: 'b' })).toMatchObject({
+    healthy: true,
+    node: { nodeId: 'b' },
+  });
+  expect((await call(methods, rpc.health, { nodeId: 'a' })).healthy).toBe(false);
+  expect(admin.asked).toEqual(['ask b']);
+});
+
+describe('changes of the membership of a node on its own', () => {
   it.each([
     ['join', rpc.join, 'new', ErrorReason.NOT_CLUSTERED],
     ['leave', rpc.leave, 'a', ErrorReason.NOT_CLUSTERED],

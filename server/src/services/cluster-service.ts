@@ -4,7 +4,9 @@ import {
   ClusterService,
   ClusterServiceGetTopologyResponseSchema,
   ClusterServiceHealthResponseSchema,
+  ClusterServiceJoinResponseSchema,
   ClusterServiceLeaderResponseSchema,
+  ClusterServiceLeaveResponseSchema,
   ClusterServiceNodesResponseSchema,
   ClusterServiceStatsResponseSchema,
   ClusterServiceStatusResponseSchema,
@@ -14,9 +16,10 @@ import {
   type GroupStatusSchema,
   type GroupTopologySchema,
   type NodeSchema,
+  NodeState,
 } from '../gen/gomsg/v1/cluster_pb.js';
 import type { HealthReport } from '../observe/health.ts';
-import { serverStreaming, unary } from './decode.ts';
+import { invalidRequest, serverStreaming, toFailure, type UnaryCall, unary } from './decode.ts';
 import { checkDuration } from './durations.ts';
 import { ErrorReason, GomsgError } from './errors.ts';
 import type { CallContext, Method, Reply } from './method.ts';
@@ -32,8 +35,22 @@ export interface ClusterView {
   groups(): MessageInitShape<typeof GroupStatusSchema>[];
   topology(): MessageInitShape<typeof GroupTopologySchema>[];
   health(): HealthReport;
+  /** What is wrong with the cluster, one sentence each; empty when nothing is. */
+  problems(): readonly string[];
+  /** Who changes the membership; undefined on a node that runs alone. */
+  readonly admin: ClusterAdmin | undefined;
   /** Takes a sample; each sampler has rates over the time since its own last one. */
   sampler(): () => ClusterStats;
+}
+
+/** Changes of the membership, and calls that only a certain node can answer. */
+export interface ClusterAdmin {
+  /** Takes in the node that waits at the address. Rejects with `GomsgError`. */
+  join(nodeId: string, address: string): Promise<void>;
+  /** Begins to move the data of a node to the others; the node is gone once that is done. Rejects with `GomsgError`. */
+  leave(nodeId: string): Promise<void>;
+  /** Lets another node answer a call about itself. */
+  ask(nodeId: string, call: UnaryCall): void;
 }
 
 const INTERVAL_MS_DEFAULT = 1_000;
@@ -63,23 +80,40 @@ export function clusterMethods(view: ClusterView): Method[] {
       answer(reply, ClusterServiceLeaderResponseSchema, { node: leader });
     }),
 
-    unary(rpc.health, ({ nodeId }, { reply }) => {
+    unary(rpc.health, ({ nodeId }, call) => {
       const node = knownNode(view, nodeId === '' ? view.self : nodeId);
+      if (node.nodeId !== view.self && view.admin !== undefined) {
+        view.admin.ask(node.nodeId ?? '', call);
+        return;
+      }
       const { ready, checks } = view.health();
-      answer(reply, ClusterServiceHealthResponseSchema, {
+      answer(call.reply, ClusterServiceHealthResponseSchema, {
         healthy: ready,
         node,
         checks: checks.map(({ name, ok, detail }) => ({ name, ok, detail })),
       });
     }),
 
-    unary(rpc.join, ({ nodeId }) => {
-      throw notClustered('join', nodeId);
+    unary(rpc.join, ({ nodeId, address }, { reply }) => {
+      const { admin } = view;
+      if (admin === undefined) throw notClustered('join', nodeId);
+      checkNodeId(nodeId);
+      if (address === '') throw invalidRequest('address', 'address: say where the node waits, as host:port');
+      admin.join(nodeId, address).then(
+        () => answer(reply, ClusterServiceJoinResponseSchema, { node: knownNode(view, nodeId) }),
+        (error: unknown) => reply.fail(toFailure(error)),
+      );
     }),
 
-    unary(rpc.leave, ({ nodeId }) => {
-      knownNode(view, nodeId);
-      throw notClustered('leave', nodeId);
+    unary(rpc.leave, ({ nodeId }, { reply }) => {
+      const node = knownNode(view, nodeId);
+      const { admin } = view;
+      if (admin === undefined) throw notClustered('leave', nodeId);
+      admin.leave(nodeId).then(
+        () =>
+          answer(reply, ClusterServiceLeaveResponseSchema, { node: { ...node, state: NodeState.LEAVING } }),
+        (error: unknown) => reply.fail(toFailure(error)),
+      );
     }),
 
     unary(rpc.stats, (_request, { reply }) =>
@@ -119,6 +153,16 @@ function knownNode(view: ClusterView, nodeId: string): MessageInitShape<typeof N
   });
 }
 
+function checkNodeId(nodeId: string): void {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(nodeId)) return;
+  throw new GomsgError({
+    reason: ErrorReason.INVALID_NAME,
+    message:
+      'a node id has 1 to 64 letters, digits, dots, dashes or underscores, the first a letter or digit',
+    subject: nodeId,
+  });
+}
+
 function notClustered(call: string, nodeId: string): GomsgError {
   return new GomsgError({
     reason: ErrorReason.NOT_CLUSTERED,
@@ -130,16 +174,17 @@ function notClustered(call: string, nodeId: string): GomsgError {
 function statusOf(view: ClusterView): MessageInitShape<typeof ClusterServiceStatusResponseSchema> {
   const nodes = view.nodes();
   const groups = view.groups();
-  const { ready, reasons } = view.health();
+  const problems = view.problems();
   const leaderless = groups.some((group) => !group.leaderNodeId);
+  const whole = problems.length === 0 ? ClusterState.HEALTHY : ClusterState.DEGRADED;
   return {
-    state: leaderless ? ClusterState.UNAVAILABLE : ready ? ClusterState.HEALTHY : ClusterState.DEGRADED,
+    state: leaderless ? ClusterState.UNAVAILABLE : whole,
     clusterId: view.clusterId,
     clustered: view.clustered,
     topologyEpoch: BigInt(view.epoch),
     groups,
-    problems: [...reasons],
-    nodesUp: nodes.length,
+    problems: [...problems],
+    nodesUp: nodes.filter(({ state }) => state !== NodeState.DOWN).length,
     nodesTotal: nodes.length,
   };
 }

@@ -1,0 +1,233 @@
+/** What ClusterService and StreamService are told on a member of a cluster: put together from control state, reports and replicas. */
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import {
+  type ClusterStats,
+  ClusterStatsSchema,
+  type GroupStatusSchema,
+  type GroupTopologySchema,
+  type NodeSchema,
+  NodeState,
+  type NodeStatsSchema,
+} from '../gen/gomsg/v1/cluster_pb.js';
+import type { Health, HealthReport } from '../observe/health.ts';
+import type { ClusterAdmin, ClusterView } from '../services/cluster-service.ts';
+import type { StreamNodes } from '../services/stream-service.ts';
+import type { ControlView } from '../state/control/control-machine.ts';
+import type { GroupPlacementView } from '../state/control/group-placement.ts';
+import { CONTROL_GROUP } from '../state/control/limits.ts';
+import type { MemberView as Member } from '../state/control/member.ts';
+import { msToTimestamp } from '../state/durations.ts';
+import type { Identity } from './identity.ts';
+import type { LeaderTable } from './leader-table.ts';
+import type { NodeFigures } from './node-figures.ts';
+import { nodeOf } from './replica-id.ts';
+import type { LedGroup, NodeReport, Reports } from './reports.ts';
+
+export interface MemberViewParts {
+  readonly identity: Identity;
+  readonly control: () => ControlView;
+  readonly leaders: LeaderTable;
+  readonly reports: Reports;
+  /** What this node would report of itself now. */
+  readonly ownReport: () => NodeReport;
+  readonly sampleFigures: () => () => NodeFigures;
+  readonly health: Health;
+  readonly admin: ClusterAdmin;
+  readonly clock: () => number;
+}
+
+export class MemberClusterView implements ClusterView, StreamNodes {
+  readonly clustered = true;
+  readonly #parts: MemberViewParts;
+
+  constructor(parts: MemberViewParts) {
+    this.#parts = parts;
+  }
+
+  get admin(): ClusterAdmin {
+    return this.#parts.admin;
+  }
+
+  get clusterId(): string {
+    return this.#parts.identity.clusterId;
+  }
+
+  get epoch(): number {
+    return this.#control.cluster?.epoch ?? 0;
+  }
+
+  get self(): string {
+    return this.#parts.identity.nodeId;
+  }
+
+  isAlive(nodeId: string): boolean {
+    const number = this.#control.numberOf(nodeId);
+    return number !== undefined && this.#isUp(number);
+  }
+
+  leaderOf(group: number): string {
+    return this.#nodeId(this.#parts.leaders.leaderOf(group));
+  }
+
+  nodes(): MessageInitShape<typeof NodeSchema>[] {
+    const leader = this.#parts.leaders.leaderOf(CONTROL_GROUP);
+    return this.#members().map((member) => {
+      const report = this.#reportOf(member.number);
+      return {
+        nodeId: member.nodeId,
+        address: member.address,
+        state: this.#stateOf(member, report),
+        leader: member.number === leader,
+        version: report?.version || member.version,
+        hostLabel: member.hostLabel,
+        ...(report?.startedAt && { startedAt: report.startedAt }),
+        replicas: report?.replicas.length ?? 0,
+        leaders: report?.led.filter(({ group }) => group !== CONTROL_GROUP).length ?? 0,
+      };
+    });
+  }
+
+  groups(): MessageInitShape<typeof GroupStatusSchema>[] {
+    return this.#control.placements().map((placement) => {
+      const leader = this.#parts.leaders.leaderOf(placement.group);
+      const led = leader === undefined ? undefined : this.#led(leader, placement.group);
+      const voters = led?.voters.map(Number) ?? placement.desired.voters;
+      const learners = led?.learners.map(Number) ?? placement.desired.learners;
+      return {
+        group: placement.group,
+        leaderNodeId: this.#nodeId(leader),
+        term: led?.term ?? 0n,
+        commitIndex: led?.commitIndex ?? 0n,
+        voterNodeIds: voters.map((replica) => this.#nodeId(nodeOf(replica))).sort(),
+        learnerNodeIds: learners.map((replica) => this.#nodeId(nodeOf(replica))).sort(),
+        slots: slotsOf(placement),
+      };
+    });
+  }
+
+  topology(): MessageInitShape<typeof GroupTopologySchema>[] {
+    return this.#dataPlacements().map(({ group, slots, desired }) => ({
+      group,
+      slots: [...slots],
+      leaderNodeId: this.leaderOf(group),
+      replicaNodeIds: desired.voters.map((replica) => this.#nodeId(nodeOf(replica))),
+    }));
+  }
+
+  problems(): string[] {
+    const nodes = this.#members()
+      .filter(({ number }) => !this.#isUp(number))
+      .map(({ nodeId, address }) => `node ${nodeId} at ${address} does not answer`);
+    const leaderless = this.#control
+      .placements()
+      .filter(({ group }) => this.#parts.leaders.leaderOf(group) === undefined)
+      .map(({ group }) => `group ${group} has no leader`);
+    const moving = this.#dataPlacements().filter((placement) => !this.#isSettled(placement)).length;
+    return [
+      ...this.#parts.health.report().reasons,
+      ...nodes,
+      ...leaderless,
+      ...(moving > 0 ? [`${moving} groups are moving to the replicas that they are to have`] : []),
+    ];
+  }
+
+  health(): HealthReport {
+    return this.#parts.health.report();
+  }
+
+  sampler(): () => ClusterStats {
+    const sampleOwn = this.#parts.sampleFigures();
+    return () => {
+      const own = sampleOwn();
+      const nodes = this.#members().map(({ number, nodeId }) => ({
+        ...(number === this.#parts.identity.nodeNumber ? own : (this.#parts.reports.of(number)?.stats ?? {})),
+        nodeId,
+      }));
+      return create(ClusterStatsSchema, {
+        takenAt: msToTimestamp(this.#parts.clock()),
+        total: sumOf(nodes),
+        nodes,
+      });
+    };
+  }
+
+  get #control(): ControlView {
+    return this.#parts.control();
+  }
+
+  #dataPlacements(): readonly GroupPlacementView[] {
+    return this.#control.placements().filter(({ group }) => group !== CONTROL_GROUP);
+  }
+
+  #members(): Member[] {
+    return this.#control.members().filter(({ standing }) => standing !== 'left');
+  }
+
+  #isUp(number: number): boolean {
+    return number === this.#parts.identity.nodeNumber || this.#parts.reports.isAlive(number);
+  }
+
+  #reportOf(number: number): NodeReport | undefined {
+    return number === this.#parts.identity.nodeNumber
+      ? this.#parts.ownReport()
+      : this.#parts.reports.of(number);
+  }
+
+  #led(node: number, group: number): LedGroup | undefined {
+    return this.#reportOf(node)?.led.find((led) => led.group === group);
+  }
+
+  /** Its replicas are those that it is to have, and no change is under way. */
+  #isSettled({ group, desired }: GroupPlacementView): boolean {
+    const leader = this.#parts.leaders.leaderOf(group);
+    const led = leader === undefined ? undefined : this.#led(leader, group);
+    if (led === undefined) return false;
+    const voters = led.voters.map(Number);
+    return (
+      led.votersOutgoing.length === 0 &&
+      voters.length === desired.voters.length &&
+      voters.every((replica) => desired.voters.includes(replica))
+    );
+  }
+
+  #stateOf(member: Member, report: NodeReport | undefined): NodeState {
+    if (!this.#isUp(member.number)) return NodeState.DOWN;
+    if (member.standing === 'leaving') return NodeState.LEAVING;
+    return report?.state || NodeState.JOINING;
+  }
+
+  #nodeId(number: number | undefined): string {
+    return number === undefined ? '' : (this.#control.member(number)?.nodeId ?? '');
+  }
+}
+
+function slotsOf({ slots }: GroupPlacementView): number {
+  return slots.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+}
+
+/** Counts and rates of all nodes together; times and percentiles of single nodes do not add up. */
+function sumOf(nodes: readonly NodeFigures[]): MessageInitShape<typeof NodeStatsSchema> {
+  const count = (read: (figures: NodeFigures) => bigint | undefined): bigint =>
+    nodes.reduce((sum, figures) => sum + (read(figures) ?? 0n), 0n);
+  const number = (read: (figures: NodeFigures) => number | undefined): number =>
+    nodes.reduce((sum, figures) => sum + (read(figures) ?? 0), 0);
+  return {
+    keys: count(({ keys }) => keys),
+    queues: count(({ queues }) => queues),
+    queueMessages: count(({ queueMessages }) => queueMessages),
+    topics: count(({ topics }) => topics),
+    streamMessages: count(({ streamMessages }) => streamMessages),
+    callsTotal: count(({ callsTotal }) => callsTotal),
+    errorsTotal: count(({ errorsTotal }) => errorsTotal),
+    callsPerSecond: number(({ callsPerSecond }) => callsPerSecond),
+    logEntriesTotal: count(({ logEntriesTotal }) => logEntriesTotal),
+    logBytesTotal: count(({ logBytesTotal }) => logBytesTotal),
+    logSyncsTotal: count(({ logSyncsTotal }) => logSyncsTotal),
+    diskBytes: count(({ diskBytes }) => diskBytes),
+    diskFreeBytes: count(({ diskFreeBytes }) => diskFreeBytes),
+    memoryBytes: count(({ memoryBytes }) => memoryBytes),
+    connections: number(({ connections }) => connections),
+    subscriptions: number(({ subscriptions }) => subscriptions),
+    inFlightBytes: count(({ inFlightBytes }) => inFlightBytes),
+  };
+}
