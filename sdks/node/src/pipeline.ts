@@ -135,9 +135,13 @@ export class PipelineClient {
     return this.#lanes.home.address;
   }
 
-  /** The node that a call of this name goes to, or is tried at next. */
-  addressFor(route: string | undefined): string {
-    return this.#lanes.laneFor(route).address;
+  /** Where a call of this name may go, the node that leads it first. */
+  addressesFor(route: string | undefined): readonly string[] {
+    const { home, topology } = this.#lanes;
+    const leader = topology?.isCluster && route !== undefined ? topology.leaderOf(route) : undefined;
+    return [
+      ...new Set([...(leader === undefined ? [] : [leader]), home.address, ...home.connection.addresses]),
+    ];
   }
 
   /** A node that led nothing, or could not be reached, elsewhere: the topology is asked for again. */

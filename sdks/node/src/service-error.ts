@@ -1,6 +1,6 @@
 /** What grpc-js throws, as a `GomsgError`. */
 import type { ServiceError } from '@grpc/grpc-js';
-import { detailFromStatusTrailer, errorFromDetail, type GomsgError } from './errors.ts';
+import { detailFromStatusTrailer, errorFromDetail, type GomsgError, GrpcCode, gomsgError } from './errors.ts';
 
 const STATUS_DETAILS_TRAILER = 'grpc-status-details-bin';
 
@@ -9,4 +9,10 @@ export function serviceError(error: ServiceError, where: string): GomsgError {
   const [trailer] = error.metadata?.get(STATUS_DETAILS_TRAILER) ?? [];
   const detail = typeof trailer === 'object' ? detailFromStatusTrailer(trailer) : undefined;
   return errorFromDetail(error.code, `${where}: ${error.details}`, detail, error);
+}
+
+/** A token could not be had, so nothing was sent. */
+export function noToken(cause: unknown, address: string): GomsgError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return gomsgError({ code: GrpcCode.UNAVAILABLE, message: `${address}: no token: ${why}`, cause });
 }

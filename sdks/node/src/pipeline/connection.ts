@@ -57,6 +57,11 @@ export class Connection {
     return this.#addresses[this.#position]!;
   }
 
+  /** All nodes that may be used. */
+  get addresses(): readonly string[] {
+    return this.#addresses;
+  }
+
   /** The last try failed, and it is too early for the next. */
   get isBackingOff(): boolean {
     return this.#link === undefined && this.#failures > 0 && performance.now() < this.#dialAgainAt_ms;

@@ -14,9 +14,9 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { type ChannelSettings, callMetadata, openChannel } from '../channel.ts';
-import { type GomsgError, GrpcCode, gomsgError } from '../errors.ts';
+import type { GomsgError } from '../errors.ts';
 import { PipelineService } from '../gen/gomsg/v1/pipeline_pb.js';
-import { serviceError } from '../service-error.ts';
+import { noToken, serviceError } from '../service-error.ts';
 
 const EXECUTE_PATH = `/${PipelineService.typeName}/${PipelineService.method.execute.name}`;
 
@@ -134,9 +134,4 @@ export class Link {
     this.#channel.close();
     this.#listener.onEnd(error);
   }
-}
-
-function noToken(cause: unknown, address: string): GomsgError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return gomsgError({ code: GrpcCode.UNAVAILABLE, message: `${address}: no token: ${why}`, cause });
 }

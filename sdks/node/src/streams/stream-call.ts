@@ -1,0 +1,90 @@
+/** One server-streaming call to one node, read at the pace of its reader. */
+import {
+  type Channel,
+  ChannelCredentials,
+  Client,
+  type ClientReadableStream,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { type ChannelSettings, callMetadata, openChannel } from '../channel.ts';
+import { noToken, serviceError } from '../service-error.ts';
+
+const identity = (bytes: Buffer): Buffer => bytes;
+
+/** The connections of streams: one to each node that has any, made with the first and closed with the last. */
+export class StreamChannels {
+  readonly #settings: ChannelSettings;
+  readonly #open = new Map<string, { readonly channel: Channel; readonly client: Client; users: number }>();
+
+  constructor(settings: ChannelSettings) {
+    this.#settings = settings;
+  }
+
+  /** Connections that stand or are being made. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /**
+   * Reads the responses of a call; ends with an error unless the server ends it. `signal` gives it up. `onLost` is
+   * told that the connection is gone when it is, which a slow reader would see later.
+   */
+  async *read(
+    address: string,
+    path: string,
+    request: Buffer,
+    signal: AbortSignal,
+    onLost: () => void,
+  ): AsyncGenerator<Uint8Array, undefined, undefined> {
+    const client = this.#acquire(address);
+    let call: ClientReadableStream<Buffer> | undefined;
+    const cancel = () => call?.cancel();
+    try {
+      const metadata = await this.#metadata(address);
+      if (signal.aborted) return;
+      call = client.makeServerStreamRequest(path, identity, identity, request, metadata);
+      call.on('error', onLost);
+      signal.addEventListener('abort', cancel, { once: true });
+      yield* call as AsyncIterable<Buffer>;
+    } catch (error) {
+      if (signal.aborted) return;
+      throw isServiceError(error) ? serviceError(error, address) : error;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      cancel();
+      this.#release(address);
+    }
+  }
+
+  async #metadata(address: string) {
+    try {
+      return await callMetadata(this.#settings.token);
+    } catch (cause) {
+      throw noToken(cause, address);
+    }
+  }
+
+  #acquire(address: string): Client {
+    let entry = this.#open.get(address);
+    if (entry === undefined) {
+      const channel = openChannel(address, this.#settings);
+      const client = new Client(address, ChannelCredentials.createInsecure(), { channelOverride: channel });
+      entry = { channel, client, users: 0 };
+      this.#open.set(address, entry);
+    }
+    entry.users += 1;
+    return entry.client;
+  }
+
+  #release(address: string): void {
+    const entry = this.#open.get(address)!;
+    entry.users -= 1;
+    if (entry.users > 0) return;
+    this.#open.delete(address);
+    entry.channel.close();
+  }
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && 'details' in error;
+}
