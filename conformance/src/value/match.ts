@@ -149,6 +149,18 @@ const MATCHERS: Readonly<Record<string, Matcher>> = {
     if (!isList(value)) throw new CaseFileError(expected.place, '!unordered takes a list');
     return sameElements(value, actual, path);
   },
+  // A list with exactly so many elements like this: `!count [1, null]`.
+  count: (expected, actual, scope, path) => {
+    if (!isList(actual)) return differ(path, 'a list', actual);
+    const [count, like] = pair(expected);
+    const alike = actual.filter((item) => differences(like, item, scope).length === 0).length;
+    return when(
+      alike === number(count, scope),
+      path,
+      `${number(count, scope)} elements like the given (not ${alike})`,
+      actual,
+    );
+  },
   // The numbers from one to another, in any order: `!numbers [1, 200]`.
   numbers: (expected, actual, scope, path) => {
     const [first, last] = pair(expected).map((tree) => number(tree, scope));
