@@ -8,8 +8,7 @@ import {
   literal,
   moduleText,
   protoClass,
-  protoImport,
-  withoutDocs,
+  protoImport, protoModule, withoutDocs,
 } from './code.ts';
 import { enumNumbers, enumReader, readFunction, writeFunction } from './names.ts';
 import { annotationImports, fieldType, givenType } from './types.ts';
@@ -111,7 +110,7 @@ export function convertModule(model: SdkModel, folder: string): GeneratedFile {
     content: moduleText(
       'The way of types from and to protobuf messages.',
       [
-        ...messages.map(({ desc }) => protoImport(desc.file)),
+        ...[...model.enums, ...messages].map(({ desc }) => protoImport(desc.file)),
         ...(text.includes('_values.') ? ['from gomsg import _values'] : []),
         ...(used.size > 0 ? [`from gomsg._gen.types import ${[...used].sort().join(', ')}`] : []),
       ],
@@ -122,21 +121,23 @@ export function convertModule(model: SdkModel, folder: string): GeneratedFile {
 
 function enumTables(model: EnumModel): string[] {
   const table = enumNumbers(model);
+  const byNumber = `_${table.replace(/_NUMBERS$/, '')}_BY_NUMBER`;
+  const scope = model.desc.parent === undefined ? protoModule(model.desc.file) : protoClass(model.desc.parent);
   const entries = model.values.map(
-    ({ name, number }) => `${model.name}.${identifier(name.toUpperCase())}: ${number},`,
+    ({ name, protoName }) => `${model.name}.${identifier(name.toUpperCase())}: ${scope}.${protoName},`,
   );
   return [
-    `${table}: dict[str, int] = {`,
+    `${table}: dict[str, ${protoClass(model.desc)}] = {`,
     ...indent(entries),
     '}',
     '',
-    `_${table.replace(/_NUMBERS$/, '')}_BY_NUMBER = {number: ${model.name}(name) for name, number in ${table}.items()}`,
+    `${byNumber}: dict[int, ${model.name}] = {number: ${model.name}(name) for name, number in ${table}.items()}`,
     '',
     '',
     `def ${enumReader(model)}(number: int) -> ${model.name} | None:`,
     ...indent([
       ...docstring('None for a value that this version does not know, or that was not given.'),
-      `return _${table.replace(/_NUMBERS$/, '')}_BY_NUMBER.get(number)`,
+      `return ${byNumber}.get(number)`,
     ]),
   ];
 }

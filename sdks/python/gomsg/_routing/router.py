@@ -1,0 +1,86 @@
+"""Chooses the node of a call: the leader of its slot in a cluster, otherwise the one that was configured."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from ..v1 import cluster_pb2
+from .topology import SlotMap
+
+REFRESH_INTERVAL_SECONDS = 0.5
+"""The topology is asked for at most this often."""
+
+_KNOWN_ADDRESSES_MAX = 256
+
+
+class Router:
+    """While the topology has at most one node, everything goes to a configured address, never to the advertised one,
+    which may not be reachable from here. `fetch` asks a node for the topology and answers through `learned`, or not.
+    """
+
+    def __init__(
+        self, addresses: tuple[str, ...], fetch: Callable[[], None], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._configured = addresses
+        self._fetch = fetch
+        self._loop = loop
+        self._position = 0
+        self._map: SlotMap | None = None
+        self._fetched_at = float("-inf")
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Epoch of the map by which calls are routed; 0 = they are not."""
+        return self._map.epoch if self._map is not None and self._map.is_cluster else 0
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address that calls may go to, the configured ones first."""
+        if self._map is None or not self._map.is_cluster:
+            return self._configured
+        return tuple(dict.fromkeys((*self._configured, *self._map.addresses)))[:_KNOWN_ADDRESSES_MAX]
+
+    @property
+    def home(self) -> str:
+        """Where calls go that any node takes."""
+        addresses = self.addresses
+        return addresses[self._position % len(addresses)]
+
+    def address_for(self, route: str | None) -> str:
+        """Where a call about a name should go."""
+        if route is None or self._map is None or not self._map.is_cluster:
+            return self.home
+        return self._map.leader_of(route) or self.home
+
+    def lost(self, address: str) -> None:
+        """A node cannot be reached: turns to the next, unless that was done already."""
+        if address == self.home:
+            self._position = (self._position + 1) % len(self.addresses)
+        if self._map is not None and self._map.is_cluster:
+            self.refresh()
+
+    def learned(self, response: cluster_pb2.ClusterServiceGetTopologyResponse) -> None:
+        fresh = SlotMap(response)
+        if self._map is None or fresh.epoch >= self._map.epoch:
+            home = self.home
+            self._map = fresh
+            addresses = self.addresses
+            self._position = addresses.index(home) if home in addresses else 0
+
+    def refresh(self) -> None:
+        """Asks for the topology, at once or when the interval has passed."""
+        if self._timer is not None:
+            return
+        delay = self._fetched_at + REFRESH_INTERVAL_SECONDS - self._loop.time()
+        self._timer = self._loop.call_later(max(0.0, delay), self._ask)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _ask(self) -> None:
+        self._timer = None
+        self._fetched_at = self._loop.time()
+        self._fetch()

@@ -1,0 +1,1 @@
+"""Subscriptions, consumers and watches: streams that go on after a lost connection."""

@@ -1,0 +1,124 @@
+"""Acknowledgements of a consumer or group: each commits everything before it, so that few calls do for many."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .._error import GomsgError
+from .._gen import rpcs
+from .._gen.errors import ErrorReason
+from ..v1 import stream_pb2
+from .settlement import Settlement
+
+if TYPE_CHECKING:
+    from .._core import Core
+
+_METHOD = "stream.ack"
+
+
+class _Partition:
+    __slots__ = ("target", "waiting", "committed", "call")
+
+    def __init__(self) -> None:
+        self.target = -1
+        """Highest offset that is to be committed."""
+        self.committed = -1
+        self.waiting: deque[tuple[int, Settlement]] = deque()
+        self.call: asyncio.Future[bytes] | None = None
+
+
+class Acks:
+    """At most one call in flight for each partition; what is acknowledged meanwhile goes with the next."""
+
+    def __init__(self, core: Core, topic: str, consumer: str) -> None:
+        self.member_id = ""
+        """The place in the consumer or group that the server gave; empty while there is no connection."""
+        self._core = core
+        self._topic = topic
+        self._consumer = consumer
+        self._partitions: dict[int, _Partition] = {}
+
+    def ack(self, partition: int, offset: int, report: Callable[[BaseException], None]) -> Settlement:
+        """Commits everything up to and including the offset."""
+        settlement = Settlement(self._core.loop, report)
+        place = self._partitions.get(partition)
+        if place is None:
+            place = self._partitions[partition] = _Partition()
+        if offset <= place.committed:
+            settlement.succeed()
+            return settlement
+        place.target = max(place.target, offset)
+        place.waiting.append((offset, settlement))
+        if place.call is None:
+            self._send(partition, place)
+        return settlement
+
+    def forget(self, partition: int) -> None:
+        """The place was moved, or somebody else has the partition: what was committed says nothing any more."""
+        place = self._partitions.get(partition)
+        if place is not None:
+            place.committed = -1
+
+    async def flushed(self) -> None:
+        """Returns once nothing is in flight."""
+        while True:
+            calls = [place.call for place in self._partitions.values() if place.call is not None]
+            if not calls:
+                return
+            await asyncio.wait(calls)
+            # The callbacks that settle, and send what is next, run before this task goes on.
+            await asyncio.sleep(0)
+
+    def _send(self, partition: int, place: _Partition) -> None:
+        offset, member_id = place.target, self.member_id
+        request = stream_pb2.StreamServiceAckRequest(
+            topic=self._topic,
+            consumer=self._consumer,
+            partition=partition,
+            offset=offset,
+            member_id=member_id,
+        )
+        try:
+            call = self._core.call(rpcs.STREAM_SERVICE_ACK, _METHOD, request, self._topic)
+        except GomsgError as error:
+            self._failed(place, offset, error)
+            return
+        place.call = call
+        call.add_done_callback(lambda done: self._done(partition, place, offset, member_id, done))
+
+    def _done(
+        self, partition: int, place: _Partition, offset: int, member_id: str, call: asyncio.Future[bytes]
+    ) -> None:
+        place.call = None
+        error = asyncio.CancelledError() if call.cancelled() else call.exception()
+        if error is None:
+            place.committed = max(place.committed, offset)
+            while place.waiting and (waiting := self._first_up_to(place, offset)) is not None:
+                waiting.succeed()
+        elif (
+            isinstance(error, GomsgError)
+            and error.reason == ErrorReason.MEMBER_FENCED
+            and member_id
+            and member_id != self.member_id
+        ):
+            # The connection that it came by is gone, and with it the member. The message is processed all the same.
+            self._send(partition, place)
+            return
+        else:
+            self._failed(place, offset, error)
+        if place.waiting:
+            self._send(partition, place)
+
+    def _failed(self, place: _Partition, offset: int, error: BaseException) -> None:
+        while (waiting := self._first_up_to(place, offset)) is not None:
+            waiting.fail(error)
+
+    def _first_up_to(self, place: _Partition, offset: int) -> Settlement | None:
+        for index, (wanted, settlement) in enumerate(place.waiting):
+            if wanted <= offset:
+                del place.waiting[index]
+                return settlement
+        return None

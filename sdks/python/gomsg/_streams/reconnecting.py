@@ -1,0 +1,81 @@
+"""When and where to connect again: what all feeds share."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from .._error import GomsgError
+from .._failures import failure
+from .._gen.errors import ErrorReason
+from .._pipeline.backoff import backoff_seconds
+
+if TYPE_CHECKING:
+    from .._core import Core
+
+_ROUTING_REASONS = frozenset((ErrorReason.NOT_LEADER, ErrorReason.STALE_TOPOLOGY))
+
+_FINAL_CODES = frozenset((3, 5, 6, 7, 9, 11, 12, 16))
+"""Ends of a stream that another try would not mend, where no reason is given."""
+
+
+class Reconnecting:
+    """The tries of one feed."""
+
+    def __init__(self, core: Core, method: str, route: str | None) -> None:
+        self._core = core
+        self._method = method
+        self._route = route
+        self._hint: str | None = None
+        self._failures = 0
+        self._failing_since: float | None = None
+        self._was_in_place = False
+
+    @property
+    def address(self) -> str:
+        """The node for the next try."""
+        return self._hint or self._core.pipeline.router.address_for(self._route)
+
+    def in_place(self) -> None:
+        """The server answers."""
+        self._was_in_place = True
+        self._failures = 0
+        self._failing_since = None
+
+    async def failed(self, error: GomsgError, address: str) -> None:
+        """Waits for the next try. Raises the error, or UNREACHABLE, when there should be none.
+
+        A subscription that was in place goes on trying for ever; a new one fails when no node can be reached.
+        """
+        core, limits = self._core, self._core.limits
+        router = core.pipeline.router
+        if not is_passing(error):
+            raise error
+        now = core.loop.time()
+        if self._failing_since is None:
+            self._failing_since = now
+        lasted = now - self._failing_since
+        if not self._was_in_place and lasted >= limits.unreachable_timeout:
+            raise failure(
+                "UNREACHABLE",
+                f"{self._method}: no node could be reached for {lasted:.1f} s: {error.message}",
+                method=self._method,
+                cause=error,
+            ) from error
+        leader = error.leader.address if error.leader is not None else ""
+        if error.reason in _ROUTING_REASONS:
+            router.refresh()
+        elif self._hint is None:
+            router.lost(address)
+        self._hint = leader if leader and leader != address else None
+        core.hooks.log("info", "a subscription connects again", method=self._method, address=address, error=error)
+        delay = backoff_seconds(self._failures, limits.retry_delay, limits.max_retry_delay)
+        self._failures += 1
+        await asyncio.sleep(max(error.retry_after or 0.0, 0.0 if self._hint else delay))
+
+
+def is_passing(error: GomsgError) -> bool:
+    """Whether another try can succeed."""
+    if error.reason == ErrorReason.UNSPECIFIED:
+        return error.code not in _FINAL_CODES
+    return error.retryable
