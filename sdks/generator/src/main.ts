@@ -1,6 +1,8 @@
 import { runNodeJs } from '@bufbuild/protoplugin';
+import { emitGo } from './go/emit-go.ts';
 import { emitMethods } from './methods/emit-methods.ts';
+import { emitDispatch as emitNodeDispatch } from './node/emit-dispatch.ts';
 import { emitNode } from './node/emit-node.ts';
 import { sdkPlugin } from './plugin.ts';
 
-runNodeJs(sdkPlugin({ methods: emitMethods, node: emitNode }));
+runNodeJs(sdkPlugin({ go: emitGo, methods: emitMethods, node: emitNode, node_dispatch: emitNodeDispatch }));
