@@ -13,7 +13,8 @@ export function toWire(datum: Datum): Value {
 
 /** An outcome without a value is nothing. */
 export function fromWire(value: Value | undefined): Datum {
-  const kind = value?.kind;
+  if (value === undefined) return null;
+  const { kind } = value;
   switch (kind?.case) {
     case undefined:
     case 'null':
