@@ -91,7 +91,8 @@ export class HeartbeatMemory<H extends AnyHeartbeat> {
     for (const { group, heartbeat } of changed) this.#remember(group, heartbeat);
     for (const group of same) {
       const heartbeat = this.#last.get(group);
-      if (heartbeat === undefined) throw new RangeError(`group ${group} had no heartbeat that could be the same`);
+      if (heartbeat === undefined)
+        throw new RangeError(`group ${group} had no heartbeat that could be the same`);
       all.push({ group, heartbeat });
     }
     return all;
