@@ -4,5 +4,16 @@ import { emitMethods } from './methods/emit-methods.ts';
 import { emitDispatch as emitNodeDispatch } from './node/emit-dispatch.ts';
 import { emitNode } from './node/emit-node.ts';
 import { sdkPlugin } from './plugin.ts';
+import { emitDispatch as emitPythonDispatch } from './python/dispatch-module.ts';
+import { emitPython } from './python/emit-python.ts';
 
-runNodeJs(sdkPlugin({ go: emitGo, methods: emitMethods, node: emitNode, node_dispatch: emitNodeDispatch }));
+runNodeJs(
+  sdkPlugin({
+    go: emitGo,
+    methods: emitMethods,
+    node: emitNode,
+    node_dispatch: emitNodeDispatch,
+    python: emitPython,
+    python_dispatch: emitPythonDispatch,
+  }),
+);

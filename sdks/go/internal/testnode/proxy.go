@@ -1,0 +1,117 @@
+package testnode
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+)
+
+// Proxy passes TCP connections on to a node, and can cut them.
+type Proxy struct {
+	// Address is `host:port` where it listens.
+	Address string
+
+	listener net.Listener
+	mu       sync.Mutex
+	target   string
+	refusing bool
+	conns    map[net.Conn]struct{}
+	accepted int
+}
+
+// NewProxy listens on a free port of the loopback interface until the test ends.
+func NewProxy(t testing.TB, target string) *Proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{
+		Address: listener.Addr().String(), listener: listener, target: target, conns: make(map[net.Conn]struct{}),
+	}
+	var accepting sync.WaitGroup
+	accepting.Add(1)
+	go func() {
+		defer accepting.Done()
+		p.accept()
+	}()
+	t.Cleanup(func() {
+		p.Refuse(true)
+		_ = listener.Close() // Nothing is lost with it.
+		accepting.Wait()
+	})
+	return p
+}
+
+// Cut ends all connections. New ones are passed on.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.conns {
+		_ = conn.Close() // It may have ended already.
+	}
+}
+
+// Refuse ends all connections, and new ones at once, or passes them on again.
+func (p *Proxy) Refuse(refusing bool) {
+	p.mu.Lock()
+	p.refusing = refusing
+	p.mu.Unlock()
+	if refusing {
+		p.Cut()
+	}
+}
+
+// Redirect passes new connections on to another node.
+func (p *Proxy) Redirect(target string) {
+	p.mu.Lock()
+	p.target = target
+	p.mu.Unlock()
+}
+
+// Accepted is how many connections came so far.
+func (p *Proxy) Accepted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.accepted
+}
+
+func (p *Proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		p.accepted++
+		target, refusing := p.target, p.refusing
+		p.mu.Unlock()
+		if refusing {
+			_ = client.Close() // That is all there is to say.
+			continue
+		}
+		server, err := net.Dial("tcp", target)
+		if err != nil {
+			_ = client.Close() // The target is down, and so is this connection.
+			continue
+		}
+		p.join(client, server)
+	}
+}
+
+func (p *Proxy) join(client, server net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns[client], p.conns[server] = struct{}{}, struct{}{}
+	pass := func(to, from net.Conn) {
+		_, _ = io.Copy(to, from) // However it ends, both ends are closed.
+		_ = to.Close()
+		_ = from.Close()
+		p.mu.Lock()
+		delete(p.conns, from)
+		p.mu.Unlock()
+	}
+	go pass(client, server)
+	go pass(server, client)
+}

@@ -1,0 +1,270 @@
+package gomsg
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	gomsgv1 "github.com/gomsg/gomsg/sdks/go/gen/gomsg/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+)
+
+// topologyInterval: the topology is fetched at most once in it.
+const topologyInterval = 500 * time.Millisecond
+
+// router knows the nodes and says which one takes a call.
+//
+// Until it knows of a cluster of several nodes, everything goes to one of the addresses that the client was given, never
+// to one that a server tells: it may be behind a proxy. In a cluster a call goes to the leader of its slot.
+//
+// Everything but the first group belongs to the dispatcher's lock.
+type router struct {
+	options     ConnectOptions
+	dialOptions []grpc.DialOption
+	seeds       []string
+	dispatcher  *dispatcher
+	ctx         context.Context
+	cancel      context.CancelFunc
+	// All goroutines of the client, and those that receive from nodes.
+	tasks, receivers sync.WaitGroup
+	// Holds a token when the topology is to be fetched.
+	wanted chan struct{}
+
+	nodes map[string]*node
+	// Position in seeds of the one that is used.
+	seed     int
+	topology *topology
+	// Position in the topology's nodes of the one that calls without a route go to.
+	position   int
+	refreshing bool
+	// When the tries began that have all failed; zero while some node answers.
+	failingSince time.Time
+}
+
+func newRouter(options ConnectOptions, seeds []string, dialOptions []grpc.DialOption) *router {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &router{
+		options: options, dialOptions: dialOptions, seeds: seeds, ctx: ctx, cancel: cancel,
+		wanted: make(chan struct{}, 1), nodes: make(map[string]*node),
+	}
+}
+
+// pick returns the node for a call: where a node said that the leader is, the leader of the route's slot, or any that
+// answers; not the one to avoid where there is a choice.
+func (r *router) pick(route, hint string, avoid *node) *node {
+	if hint != "" && isAddress(hint) && (r.nodes[hint] != nil || len(r.nodes) < maxNodes) {
+		if node := r.node(hint); node.failures == 0 && node != avoid {
+			return node
+		}
+	}
+	if !r.isCluster() {
+		return r.seedNode(avoid)
+	}
+	if route != "" {
+		if leader := r.topology.leader(route); leader != "" {
+			if node := r.node(leader); node.failures == 0 && node != avoid {
+				return node
+			}
+		}
+	}
+	addresses := r.topology.addresses
+	for i := range addresses {
+		node := r.node(addresses[(r.position+i)%len(addresses)])
+		if node.failures == 0 && node != avoid {
+			return node
+		}
+	}
+	// All of them fail: the addresses that the user gave may know others.
+	r.position = (r.position + 1) % len(addresses)
+	if node := r.seedNode(avoid); node.failures == 0 {
+		return node
+	}
+	return r.node(addresses[r.position])
+}
+
+func (r *router) isCluster() bool { return r.topology != nil && len(r.topology.addresses) > 1 }
+
+// epoch is that of the slot map by which calls are routed; 0 = they are not.
+func (r *router) epoch() uint64 {
+	if !r.isCluster() {
+		return 0
+	}
+	return r.topology.epoch
+}
+
+func (r *router) seedNode(avoid *node) *node {
+	node := r.node(r.seeds[r.seed])
+	if node == avoid && len(r.seeds) > 1 {
+		return r.node(r.seeds[(r.seed+1)%len(r.seeds)])
+	}
+	return node
+}
+
+func (r *router) node(address string) *node {
+	if known := r.nodes[address]; known != nil {
+		return known
+	}
+	ctx, cancel := context.WithCancel(r.ctx)
+	made := &node{
+		address: address, router: r, dispatcher: r.dispatcher, ctx: ctx, cancel: cancel, wakeUp: make(chan struct{}, 1),
+	}
+	r.nodes[address] = made
+	return made
+}
+
+// connected: a node was connected.
+func (r *router) connected() {
+	if r.topology == nil {
+		r.wantTopology()
+	}
+}
+
+// reached: a node answers.
+func (r *router) reached() { r.failingSince = time.Time{} }
+
+func (r *router) isConnected() bool {
+	for _, node := range r.nodes {
+		if node.link != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// nodeFailed: a try to connect that began at a moment failed, or a connection was lost.
+func (r *router) nodeFailed(failed *node, began time.Time) {
+	if r.failingSince.IsZero() && !r.isConnected() {
+		r.failingSince = began
+	}
+	if r.seeds[r.seed] == failed.address {
+		r.seed = (r.seed + 1) % len(r.seeds)
+	}
+	if r.isCluster() {
+		r.wantTopology()
+	}
+}
+
+// untilUnreachable is how long tries may still fail before calls do; the longest wait between two of them when they
+// already have.
+func (r *router) untilUnreachable() time.Duration {
+	if r.failingSince.IsZero() {
+		return r.options.UnreachableTimeout
+	}
+	if left := time.Until(r.failingSince.Add(r.options.UnreachableTimeout)); left > 0 {
+		return left
+	}
+	return r.options.MaxRetryDelay
+}
+
+// failUnreachable fails all calls once nothing could be reached for too long.
+func (r *router) failUnreachable(last *Error) {
+	if err := r.unreachable(last); err != nil {
+		r.dispatcher.failAll(err)
+	}
+}
+
+// unreachable is the error of calls once nothing could be reached for too long; nil before that.
+func (r *router) unreachable(last *Error) *Error {
+	if r.failingSince.IsZero() || r.isConnected() || time.Since(r.failingSince) < r.options.UnreachableTimeout {
+		return nil
+	}
+	err := failure(ReasonUnreachable, "", "no node could be reached for %v; last: %s",
+		r.options.UnreachableTimeout, strings.TrimSuffix(last.Message, "."))
+	err.Cause = last
+	return err
+}
+
+// wantTopology sees to it that the topology is fetched soon.
+func (r *router) wantTopology() {
+	if !r.refreshing {
+		r.refreshing = true
+		r.tasks.Add(1)
+		go r.refresh()
+	}
+	select {
+	case r.wanted <- struct{}{}:
+	default:
+	}
+}
+
+// refresh fetches the topology whenever it is wanted. A failure is told and no more: what needs the topology asks again.
+func (r *router) refresh() {
+	defer r.tasks.Done()
+	for {
+		select {
+		case <-r.wanted:
+		case <-r.ctx.Done():
+			return
+		}
+		var response gomsgv1.ClusterServiceGetTopologyResponse
+		ctx, cancel := context.WithTimeout(r.ctx, internalCallTimeout)
+		body, failed := r.dispatcher.doInternal(ctx, &rpcClusterGetTopology, nil)
+		cancel()
+		if failed == nil {
+			if err := proto.Unmarshal(body, &response); err != nil {
+				failed = undecodable(rpcClusterGetTopology.path, err)
+			}
+		}
+		if failed == nil {
+			r.dispatcher.mu.Lock()
+			r.apply(newTopology(&response))
+			r.dispatcher.mu.Unlock()
+		} else if r.ctx.Err() == nil {
+			r.options.Hooks.log("the topology could not be fetched: " + failed.Error())
+		}
+		if !sleep(r.ctx, topologyInterval) {
+			return
+		}
+	}
+}
+
+// apply takes a topology over, unless it is older than the known one, and lets go of nodes that have left. Holds the
+// lock.
+func (r *router) apply(next *topology) {
+	if r.topology != nil && next.epoch < r.topology.epoch {
+		return
+	}
+	r.topology = next
+	r.position = 0
+	for address, node := range r.nodes {
+		if slices.Contains(next.addresses, address) || slices.Contains(r.seeds, address) {
+			continue
+		}
+		delete(r.nodes, address)
+		node.cancel()
+		if !node.started {
+			r.tasks.Add(1)
+			go func() {
+				defer r.tasks.Done()
+				node.retire()
+			}()
+		}
+	}
+}
+
+// close ends the streams to all nodes, gracefully as long as the context allows, and then everything.
+func (r *router) close(ctx context.Context) {
+	r.dispatcher.mu.Lock()
+	for _, node := range r.nodes {
+		node.end()
+	}
+	r.dispatcher.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		r.receivers.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+	r.cancel()
+	r.tasks.Wait()
+	<-ended
+	for _, node := range r.nodes {
+		node.retire() // Of nodes that only streams used; the others have done it.
+	}
+}

@@ -1,0 +1,52 @@
+package gomsg
+
+import (
+	gomsgv1 "github.com/gomsg/gomsg/sdks/go/gen/gomsg/v1"
+	"github.com/gomsg/gomsg/sdks/go/internal/slots"
+)
+
+// maxNodes is the most nodes of a cluster that a client connects to.
+const maxNodes = 256
+
+// topology says which node leads the group of each slot.
+type topology struct {
+	epoch     uint64
+	addresses []string
+	// Position in addresses, less than 0 where no leader is known.
+	leaders [slots.Count]int16
+}
+
+// newTopology reads what a server said. Nodes without a usable address are left out.
+func newTopology(response *gomsgv1.ClusterServiceGetTopologyResponse) *topology {
+	t := &topology{epoch: response.Epoch}
+	positions := make(map[string]int16)
+	for _, node := range response.Nodes {
+		if len(t.addresses) < maxNodes && isAddress(node.Address) {
+			positions[node.NodeId] = int16(len(t.addresses))
+			t.addresses = append(t.addresses, node.Address)
+		}
+	}
+	for slot := range t.leaders {
+		t.leaders[slot] = -1
+	}
+	for _, group := range response.Groups {
+		leader, known := positions[group.LeaderNodeId]
+		if !known {
+			continue
+		}
+		for _, run := range group.Slots {
+			for slot := run.First; slot <= run.Last && slot < slots.Count; slot++ {
+				t.leaders[slot] = leader
+			}
+		}
+	}
+	return t
+}
+
+// leader returns the address of the node that leads the slot of a name; empty when none is known.
+func (t *topology) leader(name string) string {
+	if position := t.leaders[slots.Of(name)]; position >= 0 {
+		return t.addresses[position]
+	}
+	return ""
+}
