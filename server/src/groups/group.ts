@@ -8,24 +8,37 @@
 import { Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import {
   type Configuration,
+  type ConfigurationChange,
+  decodeConfiguration,
   type Entry,
   EntryKind,
+  encodeConfiguration,
   entryBytes,
+  isMember,
+  type Message,
   makeConfiguration,
+  NO_NODE,
   NotLeaderError,
   ProposalDroppedError,
   RaftCore,
   type RaftStatus,
   ReadRefusedError,
+  type SnapshotMessage,
+  type SnapshotMeta,
 } from '../raft/index.ts';
 import type { Proposal, ServiceGroup } from '../services/groups.ts';
 import type { Reply } from '../services/method.ts';
 import { type Failure, isFailure, type Outcome } from '../state/failure.ts';
 import { GroupState } from '../state/group-state.ts';
-import { decodeLogEntry, encodeLogEntry } from '../state/log-entry.ts';
+import { checkEntryVersion, decodeLogEntry, encodeLogEntry } from '../state/log-entry.ts';
 import type { StateStore } from '../state/machine.ts';
 import { GroupClock } from './group-clock.ts';
 import type { NodeLog } from './node-log.ts';
+import type { ReplicaAddress } from './peers.ts';
+import { persist } from './persist.ts';
+import { type MemberProgress, progressOf } from './progress.ts';
+import { type Proposed, ProposedWrites } from './proposed-writes.ts';
+import { DOUBT_TICKS, ELECTION_TICKS, HEARTBEAT_TICKS } from './timing.ts';
 import { type WaitingRead, WaitingReads } from './waiting-reads.ts';
 import { type NextEntry, WaitingWrites } from './waiting-writes.ts';
 
@@ -52,8 +65,16 @@ export interface GroupHostFace {
   reportBug(error: unknown, where: string): void;
   /** Told of every applied entry, with its number of commands. */
   onApplied(commands: number): void;
-  /** Address of a Raft node id. */
-  addressOf(raftId: number): { readonly nodeId: string; readonly address: string } | undefined;
+  /** Where a replica lives. */
+  addressOf(replicaId: number): ReplicaAddress | undefined;
+  /** Takes a message to another replica of the group. */
+  send(group: Group, message: Message): void;
+  /** Takes the wish that a follower be sent a snapshot. */
+  sendSnapshot(group: Group, message: SnapshotMessage): void;
+  /** The leader that the group's replica knows of has changed, or the term. */
+  leaderChanged(group: Group): void;
+  /** An entry that changes the members was applied. */
+  membersChanged(group: Group): void;
 }
 
 export interface GroupOptions {
@@ -65,6 +86,11 @@ export interface GroupOptions {
   readonly host: GroupHostFace;
   /** Uniform in [0, 1), for election timeouts. */
   readonly random: () => number;
+  /**
+   * The members before any entry says who they are; empty for a replica that learns them from the others. Default: this
+   * one alone.
+   */
+  readonly configuration?: Configuration;
 }
 
 /** The state is at an index that the log cannot continue from: a file was lost or put in from elsewhere. */
@@ -72,31 +98,36 @@ export class LogStateMismatchError extends Error {
   override readonly name = 'LogStateMismatchError';
 }
 
-/** Entries that were given to the log: the id of the last one, and what they occupy. */
+/** What one batch of work gave to the log, and what follows once that and all before it is durable. */
 export interface Written {
+  /** Id of the last entry; index 0 when there are none. */
   readonly index: number;
   readonly term: number;
+  /** What the entries occupy. */
   readonly bytes: number;
-}
-
-/** Commands of one entry that this node proposed, until the entry is applied. */
-interface Proposed {
-  readonly index: number;
-  readonly term: number;
-  readonly stamp_ms: number;
-  readonly proposals: readonly Proposal[];
+  /** To be sent then. */
+  readonly messages: readonly Message[];
+  /** The log was given up for this snapshot: the state is to be replaced by it then. */
+  readonly snapshot: SnapshotMeta | undefined;
 }
 
 export class Group implements ServiceGroup {
   readonly id: number;
+  /** Raft id of this replica. */
+  readonly replicaId: number;
   readonly state: GroupState;
   readonly #core: RaftCore;
   readonly #host: GroupHostFace;
   readonly #log: NodeLog;
   readonly #clock: GroupClock;
   readonly #waiting = new WaitingWrites();
-  /** Entries proposed and not yet applied, by rising index. */
-  #proposed: Proposed[] = [];
+  readonly #proposed = new ProposedWrites();
+  /** Ticks until the writes of a leadership that ended are given up, when there are any. */
+  #doubtTicks = 0;
+  /** Batches of work that were given to the log and are not durable. */
+  #unflushed = 0;
+  /** While the state is being replaced by a snapshot: nothing is applied, saved or read. */
+  #installing: SnapshotMeta | undefined;
   readonly #reads = new WaitingReads();
   /** Entries to apply, oldest first, from `#committedAt` on. */
   #committed: Entry[] = [];
@@ -104,6 +135,8 @@ export class Group implements ServiceGroup {
   /** True when this node may answer linearizable reads without asking anyone: see `#updateReadiness`. */
   #readsAtOnce = false;
   #stopped: Failure | undefined;
+  /** A change of the members was applied, and nobody was told yet. */
+  #newMembers = false;
   readonly #roleListeners = new Set<(isLeader: boolean) => void>();
   /** What the listeners were told. */
   #toldLeads = false;
@@ -111,9 +144,11 @@ export class Group implements ServiceGroup {
   constructor(options: GroupOptions) {
     const { id, raftId, log, host } = options;
     this.id = id;
+    this.replicaId = raftId;
     this.#host = host;
     this.#log = log;
-    this.state = new GroupState(options.store, id);
+    const initial = options.configuration;
+    this.state = new GroupState(options.store, id, initial && encodeConfiguration(initial));
     this.state.load();
     const stored = log.groupState(id);
     const applied = this.state.appliedIndex;
@@ -123,20 +158,23 @@ export class Group implements ServiceGroup {
           'The log or the store was replaced or lost: put the whole data folder back from one copy',
       );
     }
-    const configuration: Configuration = makeConfiguration([raftId]);
+    const { membership } = this.state;
+    const configuration = membership ? decodeConfiguration(membership) : makeConfiguration([raftId]);
     this.#core = new RaftCore({
       id: raftId,
       hardState: stored.hardState,
       configuration,
       appliedIndex: applied,
       random: options.random,
+      electionTicks: ELECTION_TICKS,
+      heartbeatTicks: HEARTBEAT_TICKS,
       log: {
         firstIndex: () => log.groupState(id).firstIndex,
         lastIndex: () => log.groupState(id).lastIndex,
         term: (index) => log.term(id, index),
         // The log gives back what this core wrote: kinds included.
         entries: (from, to, maxBytes) => log.entries(id, from, to, maxBytes) as readonly Entry[],
-        snapshotMeta: () => ({ index: applied, term: this.state.appliedTerm, configuration }),
+        snapshotMeta: () => this.#snapshotMeta(),
       },
     });
     this.#clock = new GroupClock(host.clock, host.monotonic, this.state.stamp_ms);
@@ -151,6 +189,45 @@ export class Group implements ServiceGroup {
     return this.#core.isLeader;
   }
 
+  /** Replica id of the leader as far as this replica knows; 0 when it knows of none. */
+  get leader(): number {
+    return this.#core.leader;
+  }
+
+  get term(): number {
+    return this.#core.term;
+  }
+
+  /** The members as of the applied index. */
+  get configuration(): Configuration {
+    return this.#core.configuration;
+  }
+
+  /** Nobody else has a vote or a replica: no clock is needed. */
+  get isAlone(): boolean {
+    const { voters, votersOutgoing, learners } = this.#core.configuration;
+    return (
+      voters.length === 1 &&
+      voters[0] === this.replicaId &&
+      votersOutgoing.length === 0 &&
+      learners.length === 0
+    );
+  }
+
+  /** The state is being replaced by that of a snapshot, and is none at this moment. */
+  get installing(): boolean {
+    return this.#installing !== undefined;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped !== undefined;
+  }
+
+  /** How far the members are, as the leader knows it; empty on any other. */
+  progress(): readonly MemberProgress[] {
+    return this.#core.isLeader ? progressOf(this.#core.status()) : [];
+  }
+
   /** Commands waiting for their turn. */
   get waiting(): number {
     return this.#waiting.length;
@@ -158,7 +235,7 @@ export class Group implements ServiceGroup {
 
   /** Whether a write is still on its way to its answer. */
   get busy(): boolean {
-    return this.#waiting.length > 0 || this.#proposed.length > 0 || this.applying;
+    return this.#waiting.length > 0 || this.#proposed.length > 0 || this.applying || this.installing;
   }
 
   /** Whether committed entries wait to be applied. */
@@ -168,7 +245,8 @@ export class Group implements ServiceGroup {
 
   /** A sole voter leads at once; the host then drives the group until it has applied what its log held. */
   start(): void {
-    if (this.#core.configuration.voters.length === 1) this.#core.campaign();
+    const { voters } = this.#core.configuration;
+    if (voters.length === 1 && voters[0] === this.replicaId) this.#core.campaign();
   }
 
   /** Fails everything that waits and everything to come. */
@@ -176,11 +254,7 @@ export class Group implements ServiceGroup {
     this.#stopped = failure;
     this.#readsAtOnce = false;
     for (const { reply } of this.#waiting.takeAll()) this.#fail(reply, failure);
-    // These are in the log: they may be applied at the next start.
-    const inDoubt = { ...failure, message: `${failure.message}; the write may still be applied` };
-    const proposed = this.#proposed;
-    this.#proposed = [];
-    for (const { proposals } of proposed) for (const { reply } of proposals) this.#fail(reply, inDoubt);
+    this.#failInDoubt(failure);
     for (const read of this.#reads.takeAll()) this.#fail(read, failure);
   }
 
@@ -201,7 +275,7 @@ export class Group implements ServiceGroup {
     query: (state: GroupState, now_ms: number) => void,
     fail: (failure: Failure) => void,
   ): void {
-    if (this.#readsAtOnce || (consistency === Consistency.STALE && this.#stopped === undefined)) {
+    if (this.#readsAtOnce || (consistency === Consistency.STALE && this.#hasState())) {
       query(this.state, this.now());
       return;
     }
@@ -224,6 +298,15 @@ export class Group implements ServiceGroup {
     return () => this.#roleListeners.delete(listener);
   }
 
+  /** Whether the state is one that the group has had: that of a member, and whole. */
+  #hasState(): boolean {
+    return (
+      this.#stopped === undefined &&
+      this.#installing === undefined &&
+      isMember(this.#core.configuration, this.replicaId)
+    );
+  }
+
   #refusal(proposal: Proposal): Failure | undefined {
     if (this.#stopped !== undefined) return this.#stopped;
     if (!this.#core.isLeader) return this.#notLeader();
@@ -233,13 +316,97 @@ export class Group implements ServiceGroup {
     return this.#host.hasRoom ? undefined : this.#host.writeRefusal(proposal.method);
   }
 
+  /** Why a call that needs the leader is refused here. It was not done. */
   #notLeader(): Failure {
-    const leader = this.#host.addressOf(this.#core.leader);
+    const { leader } = this.#core;
+    if (leader === NO_NODE && !this.isAlone) return this.#noLeader();
+    const hint = this.#host.addressOf(leader);
     return {
       reason: ErrorReason.NOT_LEADER,
-      message: `this node does not lead group ${this.id}${leader ? `; ${leader.nodeId} at ${leader.address} does` : ''}`,
-      ...(leader && { leader }),
+      message: `this node does not lead group ${this.id}${hint ? `; ${hint.nodeId} at ${hint.address} does` : ''}`,
+      ...(hint && { leader: hint }),
     };
+  }
+
+  #noLeader(): Failure {
+    const { voters } = this.#core.configuration;
+    const names = voters.map((id) => this.#host.addressOf(id)?.nodeId ?? `replica ${id}`);
+    return {
+      reason: ErrorReason.NO_QUORUM,
+      message: `group ${this.id} has no leader at this moment: more than half of its voters (${names.join(', ')}) must reach each other`,
+      retryAfter_ms: RETRY_AFTER_MS,
+    };
+  }
+
+  // --- members ---
+
+  /**
+   * Proposes a change of the members. It is in force once `configuration` says so.
+   * @throws NotLeaderError, ProposalDroppedError, ConfigurationRefusedError: nothing was proposed
+   */
+  changeMembers(change: ConfigurationChange): void {
+    this.#core.proposeConfiguration(change);
+    this.#host.schedule(this);
+  }
+
+  /**
+   * Hands leadership to another voter. Writes are refused as overloaded meanwhile; when it takes too long (an election
+   * timeout), this replica leads on.
+   * @throws NotLeaderError, TransferRefusedError
+   */
+  transferLeadership(to: number): void {
+    this.#core.transferLeadership(to);
+    this.#host.schedule(this);
+  }
+
+  // --- messages and time ---
+
+  /** Takes a message of another replica. @throws UnknownEntryVersionError for entries that could not be applied here */
+  step(message: Message): void {
+    if (this.#stopped !== undefined) return;
+    if (message.type === 'append') {
+      for (const { kind, data } of message.entries) if (kind === EntryKind.NORMAL) checkEntryVersion(data);
+    }
+    this.#core.step(message);
+  }
+
+  /** One unit of the clock of elections has passed. */
+  tick(): void {
+    this.#core.tick();
+    if (this.#doubtTicks > 0 && --this.#doubtTicks === 0 && !this.#core.isLeader) {
+      this.#failInDoubt({
+        reason: ErrorReason.NO_QUORUM,
+        message: `this node ceased to lead group ${this.id} before the write was committed`,
+        retryAfter_ms: RETRY_AFTER_MS,
+      });
+    }
+  }
+
+  /** A snapshot that `sendSnapshot` asked for has arrived, or did not. */
+  snapshotSent(to: number, ok: boolean): void {
+    this.#core.reportSnapshot(to, ok);
+  }
+
+  /** What a snapshot of the applied state stands for; undefined when there is none at this moment. */
+  #snapshotMeta(): SnapshotMeta | undefined {
+    if (this.#installing !== undefined || this.state.appliedIndex === 0) return undefined;
+    const { appliedIndex, appliedTerm } = this.state;
+    return { index: appliedIndex, term: appliedTerm, configuration: this.#core.configuration };
+  }
+
+  /** The rows of the snapshot are in the store: goes on from them. */
+  installed(): void {
+    const { index } = this.#installing!;
+    this.#installing = undefined;
+    this.state.load();
+    this.#core.snapshotInstalled(index);
+    // Whether it holds the writes that this node proposed once cannot be seen from it.
+    this.#failInDoubt({
+      reason: ErrorReason.NO_QUORUM,
+      message: `this node ceased to lead group ${this.id} before the write was committed`,
+    });
+    this.#reads.serve(index, this.#serve);
+    this.#host.membersChanged(this);
   }
 
   // --- the host's face ---
@@ -273,14 +440,21 @@ export class Group implements ServiceGroup {
   }
 
   /**
-   * Takes one batch of work: buffers what must be persisted, keeps what is committed for `applySome`.
-   * Returns what a sync will make durable, when something was buffered.
+   * Takes one batch of work: sends what may be sent at once, buffers what must be persisted, keeps what is committed for
+   * `applySome`. Returns what waits for the log, when something does.
    */
   advance(): Written | undefined {
     const ready = this.#core.ready();
-    if (ready.hardState !== undefined) this.#log.saveHardState(this.id, ready.hardState);
-    const last = ready.entries.at(-1);
-    if (last !== undefined) this.#log.append(this.id, ready.entries);
+    for (const message of ready.messages) {
+      if (message.type === 'snapshot') this.#host.sendSnapshot(this, message);
+      else this.#host.send(this, message);
+    }
+    if (ready.mustSync) persist(this.#log, this.id, ready);
+    if (ready.snapshot !== undefined) {
+      this.#installing = ready.snapshot;
+      this.#committed = [];
+      this.#committedAt = 0;
+    }
     if (ready.committed.length > 0) {
       // The core bounds what is handed out and not yet applied.
       if (this.applying) for (const entry of ready.committed) this.#committed.push(entry);
@@ -292,8 +466,21 @@ export class Group implements ServiceGroup {
     if (ready.softState !== undefined) this.#roleChanged();
     this.#reads.confirmed(ready.readStates);
     this.#reads.serve(this.state.appliedIndex, this.#serve);
-    if (last === undefined) return undefined;
-    return { index: last.index, term: last.term, bytes: bytesOf(ready.entries) };
+    const messages = ready.messagesAfterPersist;
+    if (!ready.mustSync && this.#unflushed === 0) {
+      for (const message of messages) this.#host.send(this, message);
+      return undefined;
+    }
+    if (!ready.mustSync && messages.length === 0) return undefined;
+    this.#unflushed++;
+    const last = ready.entries.at(-1);
+    return {
+      index: last?.index ?? 0,
+      term: last?.term ?? 0,
+      bytes: bytesOf(ready.entries),
+      messages,
+      snapshot: ready.snapshot,
+    };
   }
 
   /** Applies committed entries, whole ones, until at least that many commands are done or none are left. */
@@ -311,11 +498,17 @@ export class Group implements ServiceGroup {
     this.#core.applied(entry!.index);
     this.#updateReadiness();
     this.#reads.serve(this.state.appliedIndex, this.#serve);
+    if (this.#newMembers) {
+      this.#newMembers = false;
+      this.#host.membersChanged(this);
+    }
   }
 
-  /** Everything up to this entry is durable. */
-  persisted(index: number, term: number): void {
-    this.#core.persisted(index, term);
+  /** What was written, and all before it, is durable. */
+  persisted({ index, term, messages }: Written): void {
+    this.#unflushed--;
+    if (index > 0) this.#core.persisted(index, term);
+    if (this.#stopped === undefined) for (const message of messages) this.#host.send(this, message);
   }
 
   // --- inside ---
@@ -333,9 +526,12 @@ export class Group implements ServiceGroup {
 
   /** Applies one entry and returns its number of commands, counting an entry without any as one. */
   #apply(entry: Entry): number {
-    const own = this.#takeProposed(entry);
+    const own = this.#proposed.take(entry.index, entry.term, this.#failLost);
     if (entry.kind !== EntryKind.NORMAL) {
-      this.state.skip(entry.index, entry.term);
+      if (entry.kind === EntryKind.CONFIGURATION) {
+        this.state.reconfigure(entry.index, entry.term, entry.data);
+        this.#newMembers = true;
+      } else this.state.skip(entry.index, entry.term);
       return 1;
     }
     return own === undefined ? this.#applyForeign(entry) : this.#applyOwn(entry, own);
@@ -379,14 +575,17 @@ export class Group implements ServiceGroup {
     }
   }
 
-  /** The commands that this node proposed as this very entry. Those that lost their index to another term fail. */
-  #takeProposed(entry: Entry): Proposed | undefined {
-    const first = this.#proposed[0];
-    if (first === undefined || first.index > entry.index) return undefined;
-    this.#proposed.shift();
-    if (first.index === entry.index && first.term === entry.term) return first;
-    for (const { reply } of first.proposals) this.#fail(reply, this.#notLeader());
-    return undefined;
+  /** Another entry has the place of these for good. */
+  readonly #failLost = ({ proposals }: Proposed): void => {
+    for (const { reply } of proposals) this.#fail(reply, this.#notLeader());
+  };
+
+  /** These are in the log, here at least: whoever leads next may find and commit them, or after the next start. */
+  #failInDoubt(failure: Failure): void {
+    const inDoubt = { ...failure, message: `${failure.message}; the write may still be applied` };
+    for (const { proposals } of this.#proposed.takeAll()) {
+      for (const { reply } of proposals) this.#fail(reply, inDoubt);
+    }
   }
 
   readonly #refuseReads = (reads: readonly WaitingRead[], error: unknown): void => {
@@ -412,8 +611,10 @@ export class Group implements ServiceGroup {
       const failure = this.#notLeader();
       for (const read of this.#reads.takeUnconfirmed()) this.#fail(read, failure);
       for (const { reply } of this.#waiting.takeAll()) this.#fail(reply, failure);
+      if (this.#proposed.length > 0 && this.#doubtTicks === 0) this.#doubtTicks = DOUBT_TICKS;
     }
     this.#tellRole();
+    this.#host.leaderChanged(this);
   }
 
   #tellRole(): void {

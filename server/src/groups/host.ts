@@ -5,15 +5,39 @@
  * one sync, and when that is done everything committed is applied and answered. While a sync is under way the next
  * turn's entries gather behind it. No timer is on this path: a turn runs as soon as the event loop has taken in what
  * was there.
+ *
+ * In a cluster there are turns too that messages and ticks begin: what they make due for all groups goes to the log
+ * together, and to each other node together.
  */
 import { Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import type { NodeMetrics } from '../observe/node-metrics.ts';
+import { entryBytes, type Message, type SnapshotMessage } from '../raft/index.ts';
 import type { Failure } from '../state/failure.ts';
 import { freesRoom } from '../state/freeing-methods.ts';
 import type { Store } from '../storage/store.ts';
+import type { LogFiles } from '../wal/log-files.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { Expiry } from './expiry.ts';
 import { Group, type GroupHostFace, type Written } from './group.ts';
 import type { NodeLog } from './node-log.ts';
+import type { Peers, ReplicaAddress } from './peers.ts';
+import { ReplicaList, type ReplicaRecord } from './replica-list.ts';
+import { type ReplicaOptions, Replicas } from './replicas.ts';
+import { FileInbox, MemoryInbox } from './snapshot-inbox.ts';
+import { SnapshotReceiver, SnapshotRefusedError } from './snapshot-receiver.ts';
+import { SnapshotSender } from './snapshot-sender.ts';
+import { TICK_MS } from './timing.ts';
+
+/** What makes a node one of several. */
+export interface ClusterOptions {
+  /** 1 to 65535: see `cluster/replica-id.ts`. */
+  readonly nodeNumber: number;
+  readonly peers: Peers;
+  /** The folder of the list of replicas and of arriving snapshots; undefined with storage in memory. */
+  readonly files: LogFiles | undefined;
+  /** Calls `tick` every `TICK_MS` and returns what ends that. Default: a timer. */
+  readonly startTicks?: (tick: () => void) => () => void;
+}
 
 export interface HostOptions {
   readonly log: NodeLog;
@@ -32,6 +56,8 @@ export interface HostOptions {
   readonly onFatal: (error: Error) => void;
   /** A bug that cost no more than a call. */
   readonly reportBug: (error: unknown, where: string) => void;
+  /** Undefined on a node that runs alone. */
+  readonly cluster?: ClusterOptions;
 }
 
 /** This node's Raft id while it runs alone. */
@@ -56,12 +82,6 @@ const APPLIED_PER_STEP = 256;
  */
 const LOG_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
 
-/**
- * Bytes of log at which a checkpoint is due whatever it has to write: commands that change nothing make the log grow
- * too, and a start has to read it all.
- */
-const CHECKPOINT_LOG_BYTES = 64 * 1024 * 1024;
-
 interface Write {
   readonly group: Group;
   readonly written: Written;
@@ -69,69 +89,115 @@ interface Write {
 
 export class GroupHost implements GroupHostFace {
   readonly #options: HostOptions;
+  /** By rising id. */
   readonly #groups: Group[] = [];
+  readonly #byId = new Map<number, Group>();
   /** Groups that asked for a turn. */
   #scheduled: Group[] = [];
   #turnDue = false;
   #driveDue = false;
+  /** Groups that may have something to do. */
+  readonly #active = new Set<Group>();
   readonly #expiry: Expiry;
+  readonly #checkpoints: Checkpoints;
   #housekeeping: NodeJS.Timeout | undefined;
   #looks = 0;
-  #checkpoint: Promise<void> | undefined;
   #heldSince: number | undefined;
-  /** By group: the last entry whose effects are on disk outside the log. */
-  readonly #flushed = new Map<number, number>();
   /** Bytes of the entries that this turn made and the log does not have yet. */
   #turnBytes = 0;
-  /** Bytes given to the log since the last checkpoint began. */
-  #loggedBytes = 0;
+  /** Messages were sent since the last flush of the peers. */
+  #sent = false;
   /** Nothing is done any more: something broke for good, or the groups have stopped. */
   #over = false;
+  #stopping = false;
+  #started = false;
   /** While it starts: what a failure is told to instead of `onFatal`. */
   #failStart: ((error: Error) => void) | undefined;
   /** While it stops: called once no write is under way, or none of them can be finished. */
   #onSettled: (() => void) | undefined;
+  /** Called when there is room in the store again, or none is waited for any more. */
+  #onRoom: (() => void)[] = [];
+  readonly #replicas: Replicas | undefined;
+  readonly #sender: SnapshotSender | undefined;
+  readonly #receiver: SnapshotReceiver | undefined;
+  #stopTicks: (() => void) | undefined;
+  readonly #replicaListeners = new Set<(group: Group) => void>();
+  readonly #leaderListeners = new Set<(group: Group) => void>();
   readonly clock: () => number;
   readonly monotonic: () => number;
   readonly reportBug: (error: unknown, where: string) => void;
 
+  /** @throws ReplicaListError */
   constructor(options: HostOptions) {
     this.#options = options;
     this.clock = options.clock;
     this.monotonic = options.monotonic;
     this.reportBug = options.reportBug;
     this.#expiry = new Expiry(this.#groups, options.sessionIdleTimeout_ms);
+    const { log, store, metrics, cluster } = options;
+    this.#checkpoints = new Checkpoints({
+      store,
+      log,
+      metrics,
+      groups: this.#groups,
+      neededFrom: (group) => this.#sender?.neededFrom(group) ?? Number.POSITIVE_INFINITY,
+      onFatal: (error) => this.fail(toError(error)),
+    });
+    if (cluster === undefined) return;
+    const face = this.#faceOfParts();
+    this.#replicas = new Replicas(face, cluster.nodeNumber, new ReplicaList(cluster.files));
+    this.#sender = new SnapshotSender(store, cluster.peers, (group) => this.#activate(group));
+    const inbox = cluster.files === undefined ? new MemoryInbox() : new FileInbox(cluster.files);
+    this.#receiver = new SnapshotReceiver(face, inbox);
   }
 
   get groups(): readonly Group[] {
     return this.#groups;
   }
 
-  /** Opens a group from what log and store hold. All groups are added before `start`. */
+  group(id: number): Group | undefined {
+    return this.#byId.get(id);
+  }
+
+  /**
+   * Opens a group of a node that runs alone from what log and store hold: the node is its one member. All groups are
+   * added before `start`.
+   */
   add(id: number): Group {
     const { log, store, random } = this.#options;
-    const group = new Group({ id, raftId: OWN_RAFT_ID, log, store, host: this, random });
-    this.#groups.push(group);
-    this.#flushed.set(id, group.state.appliedIndex);
-    return group;
+    return this.#added(new Group({ id, raftId: OWN_RAFT_ID, log, store, host: this, random }));
+  }
+
+  /** Opens the replicas of a node in a cluster, after completing what a crash interrupted. Before `start`. */
+  async open(): Promise<void> {
+    const replicas = this.#replicas;
+    if (replicas === undefined) return;
+    await this.#receiver!.finishInstalls(replicas.all());
+    await replicas.open();
   }
 
   /** The last entry of a group whose effects are on disk outside the log. */
   flushedIndex(group: number): number {
-    return this.#flushed.get(group) ?? 0;
+    return this.#checkpoints.flushedIndex(group);
   }
 
   /**
-   * Elects, and applies what the log holds beyond the store. Resolves when every group can answer; rejects when the log
-   * cannot be applied.
+   * Elects, and applies what the log holds beyond the store. Resolves when every group of which this node is the one
+   * member can answer; rejects when the log cannot be applied.
    */
   async start(): Promise<void> {
     const failed = new Promise<never>((_resolve, reject) => {
       this.#failStart = reject;
     });
-    for (const group of this.#groups) group.start();
+    this.#started = true;
+    for (const group of this.#groups) {
+      group.start();
+      this.#active.add(group);
+    }
     this.#drive();
-    await Promise.race([failed, Promise.all(this.#groups.map(canAnswer))]);
+    this.#startTicks();
+    const alone = this.#groups.filter((group) => group.isAlone);
+    await Promise.race([failed, Promise.all(alone.map(canAnswer))]);
     this.#failStart = undefined;
     this.#housekeeping = setInterval(() => this.#keepHouse(), HOUSEKEEPING_INTERVAL_MS);
     this.#housekeeping.unref();
@@ -143,49 +209,213 @@ export class GroupHost implements GroupHostFace {
    */
   async stop(): Promise<void> {
     this.#expiry.stop();
+    this.#stopping = true;
     await this.#settled();
-    clearInterval(this.#housekeeping);
     const broken = this.#over;
-    this.#over = true;
+    this.#end();
     const failure: Failure = { reason: ErrorReason.DRAINING, message: 'the node is shutting down' };
     for (const group of this.#groups) group.stop(failure);
-    await this.#checkpoint;
+    this.#checkpoints.abandon();
+    await this.#replicas?.settled();
+    await this.#checkpoints.settled();
     if (!broken) await this.checkpoint();
   }
 
-  /** Writes all applied state to disk now, and lets the log drop what it then no longer needs. */
-  checkpoint(): Promise<void> {
-    this.#checkpoint ??= this.#writeCheckpoint().finally(() => {
-      this.#checkpoint = undefined;
-    });
-    return this.#checkpoint;
+  // --- replicas of a node in a cluster ---
+
+  /**
+   * Makes a replica of a group on this node; gives the one that is there when it has that id.
+   * @throws ReplicaRefusedError (as rejection)
+   */
+  create(id: number, options: ReplicaOptions): Promise<Group> {
+    return this.#clustered().create(id, options);
   }
 
-  async #writeCheckpoint(): Promise<void> {
-    const { store, log, metrics } = this.#options;
-    const started = performance.now();
-    const loggedBytes = this.#loggedBytes;
-    this.#loggedBytes = 0;
-    try {
-      const applied = this.#groups.map((group) => {
-        group.state.save();
-        return { group: group.id, index: group.state.appliedIndex };
-      });
-      // State must never be on disk without the entries that made it: a log of the relaxed mode may lag behind.
-      const synced = log.sync();
-      // A log that dies says so itself, and the store may not come to wait for it.
-      synced.catch(() => {});
-      await store.checkpoint(synced);
-      metrics.storage.checkpointSeconds.observe((performance.now() - started) / 1000);
-      for (const { group, index } of applied) {
-        this.#flushed.set(group, index);
-        log.release(group, index);
-      }
-    } catch (error) {
-      this.#loggedBytes += loggedBytes;
-      // Too little room is not fatal: the store says so in `outOfSpace`, writes are refused, and it is tried again.
-      if (store.outOfSpace === undefined) this.fail(toError(error));
+  /** Destroys the replica of a group for good; its id is never used again. Nothing happens when there is none. */
+  destroy(id: number): Promise<void> {
+    return this.#clustered().destroy(id);
+  }
+
+  /** Highest replica id of the group that this node ever had, 0 for none: the next has to be above. */
+  highestReplicaId(id: number): number {
+    return this.#clustered().highest(id);
+  }
+
+  /** Takes messages of another node. Those for a replica that is to come make it; those for one that is gone are dropped. */
+  receive(id: number, messages: readonly Message[]): void {
+    if (this.#over) return;
+    this.#guard(() => {
+      for (const message of messages) this.#receiveOne(id, message);
+    });
+  }
+
+  #receiveOne(id: number, message: Message): void {
+    const group = this.#byId.get(id);
+    if (group === undefined || group.replicaId !== message.to) {
+      if (!this.#stopping) this.#replicas?.receiveUnknown(id, message);
+      return;
     }
+    // What is under way is finished while the node stops, and nothing new is begun.
+    if (this.#stopping && !group.isLeader) return;
+    if (message.type === 'append' && message.entries.length > 0 && !this.#takesEntries(message.entries))
+      return;
+    // Without room in the log a leader could not even begin.
+    if (message.type === 'timeout-now' && !this.#options.log.writable) return;
+    group.step(message);
+    this.#activate(group);
+  }
+
+  /** Entries that find no room are dropped: the leader sends them again. */
+  #takesEntries(entries: readonly Parameters<typeof entryBytes>[0][]): boolean {
+    let bytes = 0;
+    for (const entry of entries) bytes += entryBytes(entry);
+    return this.#options.log.writable && this.takeLogRoom(bytes);
+  }
+
+  /**
+   * Takes a snapshot for a replica of this node. Resolves when the replica goes on from it, or needs none.
+   * @throws SnapshotRefusedError, SnapshotDamagedError, UnknownSnapshotVersionError (as rejections)
+   */
+  async receiveSnapshot(
+    id: number,
+    message: SnapshotMessage,
+    chunks: AsyncIterable<Uint8Array>,
+  ): Promise<void> {
+    const group =
+      this.#over || this.#stopping ? undefined : await this.#clustered().forSnapshot(id, message.to);
+    if (group === undefined || this.#over) {
+      throw new SnapshotRefusedError(`replica ${message.to} of group ${id} is not here, and not to come`);
+    }
+    await this.#receiver!.receive(group, message, chunks);
+  }
+
+  /** Tells when a replica was opened or destroyed, or its members changed. Returns what ends that. */
+  onReplicaChange(listener: (group: Group) => void): () => void {
+    this.#replicaListeners.add(listener);
+    return () => this.#replicaListeners.delete(listener);
+  }
+
+  /** Tells when a replica learns of another leader, or of none, or changes its role. Returns what ends that. */
+  onLeaderChange(listener: (group: Group) => void): () => void {
+    this.#leaderListeners.add(listener);
+    return () => this.#leaderListeners.delete(listener);
+  }
+
+  #clustered(): Replicas {
+    if (this.#replicas === undefined) throw new Error('a node that runs alone has no replicas to manage');
+    return this.#replicas;
+  }
+
+  /** What the parts of a host in a cluster need of it. */
+  #faceOfParts() {
+    const { log, store } = this.#options;
+    return {
+      log,
+      store,
+      group: (id: number) => this.#byId.get(id),
+      openGroup: (record: ReplicaRecord) => this.#openGroup(record),
+      closeGroup: (group: Group) => this.#closeGroup(group),
+      flushLog: () => this.#flushLog(),
+      written: () => this.#checkpoints.written(),
+      receive: (id: number, messages: readonly Message[]) => this.receive(id, messages),
+      reportBug: this.reportBug,
+      drive: (group: Group) => {
+        if (group.stopped) return;
+        this.#active.add(group);
+        this.#drive();
+      },
+      breathe: () => this.#breathe(),
+      fail: (error: Error) => this.fail(error),
+    };
+  }
+
+  #openGroup({ group: id, replicaId, configuration }: ReplicaRecord): Group {
+    const { log, store, random } = this.#options;
+    const group = this.#added(
+      new Group({ id, raftId: replicaId, log, store, host: this, random, configuration }),
+    );
+    if (this.#started) {
+      group.start();
+      this.#activate(group);
+    }
+    this.#tell(this.#replicaListeners, group);
+    return group;
+  }
+
+  #added(group: Group): Group {
+    const at = this.#groups.findIndex(({ id }) => id > group.id);
+    this.#groups.splice(at < 0 ? this.#groups.length : at, 0, group);
+    this.#byId.set(group.id, group);
+    this.#checkpoints.opened(group);
+    return group;
+  }
+
+  async #closeGroup(group: Group): Promise<void> {
+    group.stop({
+      reason: ErrorReason.NOT_LEADER,
+      message: `group ${group.id} has no replica on this node any more`,
+    });
+    this.#groups.splice(this.#groups.indexOf(group), 1);
+    this.#byId.delete(group.id);
+    this.#active.delete(group);
+    this.#checkpoints.closed(group);
+    this.#sender?.cancel(group);
+    this.#tell(this.#replicaListeners, group);
+    await this.#receiver?.settled(group);
+    await this.#checkpoints.settled();
+  }
+
+  #flushLog(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#options.log.flush((error) => {
+        if (error !== undefined) {
+          this.fail(error);
+          reject(error);
+        } else resolve();
+      });
+    });
+  }
+
+  /** Gives the event loop its turn, and waits while the store takes nothing more. False when the node is over. */
+  async #breathe(): Promise<boolean> {
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.held && !this.#over) {
+      this.#checkpoints.writeIfDue();
+      await new Promise<void>((resolve) => this.#onRoom.push(resolve));
+    }
+    return !this.#over;
+  }
+
+  #roomOrOver(): void {
+    for (const resolve of this.#onRoom.splice(0)) resolve();
+  }
+
+  // --- ticks ---
+
+  #startTicks(): void {
+    const { cluster } = this.#options;
+    if (cluster === undefined || this.#over) return;
+    this.#stopTicks = (cluster.startTicks ?? everyTick)(() => this.#guard(this.#tick));
+  }
+
+  readonly #tick = (): void => {
+    const { writable } = this.#options.log;
+    let due = false;
+    for (const group of this.#groups) {
+      // Who cannot write cannot lead, and shall not try: others can.
+      if (group.isAlone || (!writable && !group.isLeader)) continue;
+      group.tick();
+      if (!group.hasReady()) continue;
+      this.#active.add(group);
+      due = true;
+    }
+    if (due) this.#drive();
+    else this.#checkSettled();
+  };
+
+  /** Writes all applied state to disk now, and lets the log drop what it then no longer needs. */
+  checkpoint(): Promise<void> {
+    return this.#checkpoints.write();
   }
 
   /** Writes that waited for room may go on. */
@@ -195,6 +425,8 @@ export class GroupHost implements GroupHostFace {
       this.#heldSince = undefined;
     }
     this.#scheduleWaiting();
+    for (const group of this.#groups) if (group.applying) this.#activate(group);
+    this.#roomOrOver();
   }
 
   #scheduleWaiting(): void {
@@ -204,12 +436,20 @@ export class GroupHost implements GroupHostFace {
   /** Ends everything: nothing that is not yet answered will be. */
   fail(error: Error): void {
     if (this.#over) return;
-    this.#over = true;
-    clearInterval(this.#housekeeping);
-    this.#expiry.stop();
+    this.#end();
     this.#onSettled?.();
     if (this.#failStart !== undefined) this.#failStart(error);
     else this.#options.onFatal(error);
+  }
+
+  #end(): void {
+    this.#over = true;
+    clearInterval(this.#housekeeping);
+    this.#expiry.stop();
+    this.#stopTicks?.();
+    this.#sender?.cancelAll();
+    this.#checkpoints.abandon();
+    this.#roomOrOver();
   }
 
   // --- the groups' face ---
@@ -258,8 +498,40 @@ export class GroupHost implements GroupHostFace {
     this.#options.metrics.apply.operations.add(commands);
   }
 
-  addressOf(raftId: number): { readonly nodeId: string; readonly address: string } | undefined {
-    return raftId === OWN_RAFT_ID ? this.#options.node : undefined;
+  addressOf(replicaId: number): ReplicaAddress | undefined {
+    const { cluster, node } = this.#options;
+    return cluster === undefined
+      ? replicaId === OWN_RAFT_ID
+        ? node
+        : undefined
+      : cluster.peers.addressOf(replicaId);
+  }
+
+  send(group: Group, message: Message): void {
+    this.#options.cluster?.peers.send(group.id, message);
+    this.#sent = true;
+  }
+
+  sendSnapshot(group: Group, message: SnapshotMessage): void {
+    this.#sender?.send(group, message);
+  }
+
+  leaderChanged(group: Group): void {
+    this.#tell(this.#leaderListeners, group);
+  }
+
+  membersChanged(group: Group): void {
+    this.#tell(this.#replicaListeners, group);
+  }
+
+  #tell(listeners: ReadonlySet<(group: Group) => void>, group: Group): void {
+    for (const listener of [...listeners]) {
+      try {
+        listener(group);
+      } catch (error) {
+        this.reportBug(error, `telling of a change of group ${group.id}`);
+      }
+    }
   }
 
   // --- turns ---
@@ -269,10 +541,12 @@ export class GroupHost implements GroupHostFace {
     const scheduled = this.#scheduled;
     this.#scheduled = [];
     this.#guard(() => {
-      for (const group of scheduled) group.proposeWaiting();
+      for (const group of scheduled) {
+        group.proposeWaiting();
+        if (!group.stopped) this.#active.add(group);
+      }
     });
     this.#drive();
-    this.#turnBytes = 0;
     if (this.held && this.#heldSince === undefined) this.#heldSince = performance.now();
   };
 
@@ -284,27 +558,41 @@ export class GroupHost implements GroupHostFace {
     this.#driveDue = false;
     this.#guard(() => {
       const writes: Write[] = [];
-      for (const group of this.#groups) {
+      for (const group of this.#active) {
         while (group.hasReady()) {
           const written = group.advance();
           if (written !== undefined) writes.push({ group, written });
         }
       }
       if (writes.length > 0) this.#sync(writes);
-      for (const group of this.#groups) {
-        group.applySome(APPLIED_PER_STEP);
-        if (group.applying || group.hasReady()) this.#driveAgain();
+      for (const group of this.#active) {
+        const mayApply = this.#mayApply(group);
+        if (mayApply) group.applySome(APPLIED_PER_STEP);
+        if (group.hasReady() || (mayApply && group.applying)) this.#driveAgain();
+        else this.#active.delete(group);
         this.#expiry.arm(group);
       }
-      this.#checkpointIfDue();
+      this.#flushPeers();
+      this.#checkpoints.writeIfDue();
     });
+    this.#turnBytes = 0;
     this.#checkSettled();
   };
 
-  #checkpointIfDue(): void {
-    const { store } = this.#options;
-    const dueByLog = this.#loggedBytes >= CHECKPOINT_LOG_BYTES && store.outOfSpace === undefined;
-    if ((store.shouldCheckpoint || dueByLog) && this.#checkpoint === undefined) void this.checkpoint();
+  /** A leader that is held proposes nothing more. A follower has no say in that, and lets its log grow instead. */
+  #mayApply(group: Group): boolean {
+    return !this.held || group.isLeader || group.isAlone;
+  }
+
+  #activate(group: Group): void {
+    this.#active.add(group);
+    this.#driveAgain();
+  }
+
+  #flushPeers(): void {
+    if (!this.#sent) return;
+    this.#sent = false;
+    this.#options.cluster?.peers.flush();
   }
 
   #driveAgain(): void {
@@ -316,9 +604,13 @@ export class GroupHost implements GroupHostFace {
   #sync(writes: readonly Write[]): void {
     const { log, metrics } = this.#options;
     const started = performance.now();
-    metrics.wal.entries.add(writes.length);
     metrics.wal.bytes.add(log.pendingBytes);
-    for (const { written } of writes) this.#loggedBytes += written.bytes;
+    let entries = 0;
+    for (const { written } of writes) {
+      if (written.index > 0) entries++;
+      this.#checkpoints.logged(written.bytes);
+    }
+    metrics.wal.entries.add(entries);
     log.flush((error) => {
       if (this.#over) return;
       if (error !== undefined) {
@@ -326,9 +618,13 @@ export class GroupHost implements GroupHostFace {
         return;
       }
       metrics.wal.syncSeconds.observe((performance.now() - started) / 1000);
-      metrics.wal.syncEntries.observe(writes.length);
+      metrics.wal.syncEntries.observe(entries);
       this.#guard(() => {
-        for (const { group, written } of writes) group.persisted(written.index, written.term);
+        for (const { group, written } of writes) {
+          group.persisted(written);
+          if (written.snapshot !== undefined) void this.#receiver?.install(group);
+          if (!group.stopped) this.#active.add(group);
+        }
       });
       this.#drive();
       // Those for which the log had no room.
@@ -368,11 +664,17 @@ export class GroupHost implements GroupHostFace {
       if (sweep) this.#expiry.sweepSessions(group);
       this.#expiry.arm(group);
     }
-    this.#checkpointIfDue();
+    this.#checkpoints.writeIfDue(true);
     // Writes that wait for room are refused once there is none to wait for.
     this.#scheduleWaiting();
     this.#checkSettled();
   }
+}
+
+function everyTick(tick: () => void): () => void {
+  const timer = setInterval(tick, TICK_MS);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 function canAnswer(group: Group): Promise<void> {

@@ -9,9 +9,19 @@ interface GroupEntries {
   entries: Entry[];
 }
 
+export interface MemoryLogOptions {
+  /** Bytes of released entries that each group keeps for followers that lag. Default 0. */
+  readonly tailBytes?: number;
+}
+
 /** The log of a node with `--storage=memory`: the same order of events, and nothing survives the process. */
 export class MemoryLog implements NodeLog {
   readonly #groups = new Map<number, GroupEntries>();
+  readonly #tailBytes: number;
+
+  constructor(options: MemoryLogOptions = {}) {
+    this.#tailBytes = options.tailBytes ?? 0;
+  }
 
   get writable(): boolean {
     return true;
@@ -19,6 +29,10 @@ export class MemoryLog implements NodeLog {
 
   get pendingBytes(): number {
     return 0;
+  }
+
+  groups(): Iterable<number> {
+    return this.#groups.keys();
   }
 
   groupState(group: number): StoredGroup {
@@ -44,6 +58,17 @@ export class MemoryLog implements NodeLog {
 
   saveHardState(group: number, state: HardState): void {
     this.#group(group).hardState = state;
+  }
+
+  resetGroup(group: number, index: number, term: number): void {
+    const log = this.#group(group);
+    log.baseIndex = index;
+    log.baseTerm = term;
+    log.entries = [];
+  }
+
+  removeGroup(group: number): void {
+    this.#groups.delete(group);
   }
 
   flush(callback: (error?: Error) => void): void {
@@ -73,7 +98,9 @@ export class MemoryLog implements NodeLog {
 
   release(group: number, index: number): void {
     const log = this.#group(group);
-    const count = Math.min(index - log.baseIndex, log.entries.length);
+    let count = Math.min(index - log.baseIndex, log.entries.length);
+    for (let tail = this.#tailBytes; count > 0 && tail > 0; count--)
+      tail -= log.entries[count - 1]!.data.length;
     // Half of them at least, so that dropping an entry costs as much as keeping one.
     if (count <= 0 || 2 * count < log.entries.length) return;
     log.baseTerm = log.entries[count - 1]!.term;

@@ -13,18 +13,17 @@ import {
   PipelineServiceCloseSessionResponseSchema,
   PipelineServiceOpenSessionResponseSchema,
 } from '../gen/gomsg/v1/pipeline_pb.js';
+import { readApplied, writeApplied } from './applied.ts';
 import { ControlMachine } from './control/control-machine.ts';
 import { CONTROL_GROUP } from './control/limits.ts';
 import type { Outcome } from './failure.ts';
 import { internalMethod } from './internal-methods.ts';
-import { groupPrefix, table } from './keys.ts';
 import { KvMachine } from './kv/kv-machine.ts';
 import type { EntryCommand } from './log-entry.ts';
 import type { ApplyContext, Machine, StateStore } from './machine.ts';
 import { QueueMachine } from './queue/queue-machine.ts';
 import { SessionTable } from './sessions.ts';
 import { StreamMachine } from './stream/stream-machine.ts';
-import { ByteReader, ByteWriter } from './wire.ts';
 
 /** Methods of the session table; their numbers are those of the rpcs. */
 export const sessionMethod = { open: 502, close: 503 } as const;
@@ -39,14 +38,18 @@ export class GroupState {
   readonly #store: StateStore;
   readonly #machines: readonly Machine[];
   readonly #byMethod = new Map<number, Machine>();
-  readonly #appliedKey: string;
+  readonly #group: number;
   #appliedIndex = 0;
   #appliedTerm = 0;
   #stamp_ms = 0;
+  #membership: Uint8Array | undefined;
   #moreDue = false;
 
-  constructor(store: StateStore, group: number) {
+  /** `membership`: who belongs to the group before any entry says so; undefined when nobody recorded it. */
+  constructor(store: StateStore, group: number, membership?: Uint8Array) {
     this.#store = store;
+    this.#group = group;
+    this.#membership = membership;
     this.kv = new KvMachine(store, group);
     this.queue = new QueueMachine(store, group);
     this.stream = new StreamMachine(store, group);
@@ -56,7 +59,6 @@ export class GroupState {
     for (const machine of this.#machines) {
       for (const method of machine.methods) this.#byMethod.set(method, machine);
     }
-    this.#appliedKey = `${groupPrefix(group)}${table.meta}applied`;
   }
 
   /** Index of the last entry applied, of any kind. */
@@ -72,6 +74,11 @@ export class GroupState {
   /** Stamp of the last entry that had one, in Unix milliseconds. */
   get stamp_ms(): number {
     return this.#stamp_ms;
+  }
+
+  /** Who belonged to the group as of the applied index, in the encoding of the consensus core. */
+  get membership(): Uint8Array | undefined {
+    return this.#membership;
   }
 
   /** True when the last run of due work left some behind. */
@@ -91,9 +98,15 @@ export class GroupState {
     return outcomes;
   }
 
-  /** Passes an entry that changes nothing here: a leader's first entry, a configuration. */
+  /** Passes an entry that changes nothing here: a leader's first entry. */
   skip(index: number, term: number): void {
     this.#advance(index, term);
+  }
+
+  /** Passes an entry that changes who belongs to the group. Keeps the bytes. */
+  reconfigure(index: number, term: number, membership: Uint8Array): void {
+    this.#advance(index, term);
+    this.#membership = membership;
   }
 
   /** Earliest stamp at which something falls due; undefined when nothing is pending. */
@@ -110,19 +123,25 @@ export class GroupState {
   save(): void {
     for (const machine of this.#machines) machine.save();
     this.sessions.save();
-    const row = new ByteWriter(32).u64(this.#appliedIndex).u64(this.#appliedTerm).u64(this.#stamp_ms);
-    this.#store.put(this.#appliedKey, row.view());
+    writeApplied(this.#store, this.#group, {
+      index: this.#appliedIndex,
+      term: this.#appliedTerm,
+      stamp_ms: this.#stamp_ms,
+      membership: this.#membership,
+    });
   }
 
-  /** Reads what `save` wrote. Once, before the first apply. */
+  /**
+   * Reads what `save` wrote: before the first apply, and whenever the rows of the group were replaced as a whole by
+   * those of a snapshot. Nothing is kept of what was in memory, but for a membership that no row says.
+   */
   load(): void {
-    const row = this.#store.get(this.#appliedKey);
-    if (row !== undefined) {
-      const reader = new ByteReader(row);
-      this.#appliedIndex = reader.u64();
-      this.#appliedTerm = reader.u64();
-      this.#stamp_ms = reader.u64();
-    }
+    const applied = readApplied(this.#store, this.#group);
+    this.#appliedIndex = applied?.index ?? 0;
+    this.#appliedTerm = applied?.term ?? 0;
+    this.#stamp_ms = applied?.stamp_ms ?? 0;
+    this.#membership = applied?.membership ?? this.#membership;
+    this.#moreDue = false;
     this.sessions.load();
     for (const machine of this.#machines) machine.load();
   }

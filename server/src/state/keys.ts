@@ -31,6 +31,23 @@ export function groupPrefix(group: number): string {
   return String.fromCharCode((group >> 8) & 0xff, group & 0xff);
 }
 
+/** Highest id that a group can have: see `groupPrefix`. */
+export const GROUP_ID_MAX = 0xffff;
+
+/** All rows of a group, as a range. */
+export function groupRange(group: number): { readonly from: string; readonly to: string } {
+  const from = groupPrefix(group);
+  return { from, to: prefixEnd(from) ?? ABOVE_ALL_GROUPS };
+}
+
+/** Above every key of the last group: rows begin with a table letter, and those are ASCII. */
+const ABOVE_ALL_GROUPS = '\xff\xff\xff';
+
+/** The row that says up to which entry the rows of a group are applied. */
+export function appliedKey(group: number): string {
+  return `${groupPrefix(group)}${table.meta}applied`;
+}
+
 /** Big-endian u32 as 4 chars: sorts as the number does. */
 export function u32Key(value: number): string {
   return String.fromCharCode(

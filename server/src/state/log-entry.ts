@@ -92,6 +92,16 @@ export function encodeLogEntry(
   return target;
 }
 
+/**
+ * Refuses an entry that this program could not apply, before it is stored: a replica that acknowledged it would count
+ * for the majority that commits it. @throws UnknownEntryVersionError
+ */
+export function checkEntryVersion(data: Uint8Array): void {
+  if (data.length === 0 || data[0] !== ENTRY_VERSION_TAG) return; // damage, which apply tells apart
+  const version = new ByteReader(data, 1).varint();
+  if (version > ENTRY_VERSION) throw new UnknownEntryVersionError(version);
+}
+
 /** Reads an entry. Payloads are views into `data`. @throws UnknownEntryVersionError, RangeError on damage */
 export function decodeLogEntry(data: Uint8Array): LogEntry {
   const reader = new ByteReader(data);

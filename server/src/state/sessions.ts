@@ -152,6 +152,12 @@ export class SessionTable {
   }
 
   load(): void {
+    this.#sessions.clear();
+    this.#removed.clear();
+    this.#outcomeBytes = 0;
+    this.#recent = undefined;
+    this.#horizon_ms = 0;
+    this.#lastId = 0n;
     const to = prefixEnd(this.#prefix);
     let id: bigint | undefined;
     let rows: Uint8Array[] = [];

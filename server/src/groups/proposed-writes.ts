@@ -1,0 +1,48 @@
+/**
+ * Writes that are in the log of this node and not applied: by index and term, which name an entry for good.
+ *
+ * A leader that is deposed keeps them for a while. An entry of its may have reached others, and the next leader commits
+ * it then: its callers get the answer that they wait for. Where another entry takes its index, it is lost for certain.
+ * Until either happens nobody can tell, and after a time its callers are told just that.
+ */
+import type { Proposal } from '../services/groups.ts';
+
+/** Commands of one entry that this node proposed, until the entry is applied. */
+export interface Proposed {
+  readonly index: number;
+  readonly term: number;
+  readonly stamp_ms: number;
+  readonly proposals: readonly Proposal[];
+}
+
+export class ProposedWrites {
+  /** By rising index. */
+  #proposed: Proposed[] = [];
+
+  get length(): number {
+    return this.#proposed.length;
+  }
+
+  push(proposed: Proposed): void {
+    this.#proposed.push(proposed);
+  }
+
+  /**
+   * What this node proposed as the entry that is applied now. Those that lost their place to it are handed to `lost`.
+   */
+  take(index: number, term: number, lost: (proposed: Proposed) => void): Proposed | undefined {
+    for (;;) {
+      const first = this.#proposed[0];
+      if (first === undefined || first.index > index) return undefined;
+      this.#proposed.shift();
+      if (first.index === index && first.term === term) return first;
+      lost(first);
+    }
+  }
+
+  takeAll(): readonly Proposed[] {
+    const all = this.#proposed;
+    this.#proposed = [];
+    return all;
+  }
+}

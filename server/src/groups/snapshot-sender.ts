@@ -1,0 +1,106 @@
+/** Snapshots on their way out: read from a frozen view of the store, as fast as the stream to the follower takes them. */
+import type { SnapshotMessage } from '../raft/index.ts';
+import type { Store, StoreSnapshot } from '../storage/store.ts';
+import type { Group } from './group.ts';
+import type { Peers } from './peers.ts';
+import { encodeSnapshot } from './snapshot-format.ts';
+
+/**
+ * Snapshots sent at once, over all groups: each holds pages of the database and memory back, and disk and network are
+ * for the writes first. A follower that is not served asks again with its next heartbeat.
+ */
+export const SNAPSHOTS_SENT_MAX = 2;
+
+interface Sending {
+  readonly group: Group;
+  readonly index: number;
+  readonly cancel: AbortController;
+}
+
+export class SnapshotSender {
+  readonly #store: Store;
+  readonly #peers: Peers;
+  /** Told when a stream has ended and its group may have something to do. */
+  readonly #onEnd: (group: Group) => void;
+  readonly #sending = new Set<Sending>();
+
+  constructor(store: Store, peers: Peers, onEnd: (group: Group) => void) {
+    this.#store = store;
+    this.#peers = peers;
+    this.#onEnd = onEnd;
+  }
+
+  /** Snapshots under way. */
+  get size(): number {
+    return this.#sending.size;
+  }
+
+  /** Starts to send what the group has applied by now, or tells the group that it cannot be at this moment. */
+  send(group: Group, message: SnapshotMessage): void {
+    const image = this.#sending.size < SNAPSHOTS_SENT_MAX ? this.#freeze(group) : undefined;
+    if (image === undefined) {
+      // Not in the stack of the core's own Ready.
+      queueMicrotask(() => this.#ended(group, message.to, false));
+      return;
+    }
+    const { index, term, stamp_ms, membership, rows } = image;
+    const sending: Sending = { group, index, cancel: new AbortController() };
+    this.#sending.add(sending);
+    const snapshot = { index, term, configuration: group.configuration };
+    const frames = encodeSnapshot({ group: group.id, index, term, stamp_ms, membership }, rows);
+    this.#peers
+      .sendSnapshot(group.id, { ...message, snapshot }, inTurns(frames), sending.cancel.signal)
+      .then(
+        () => true,
+        () => false,
+      )
+      .then((ok) => {
+        rows.release();
+        this.#sending.delete(sending);
+        this.#ended(group, message.to, ok);
+      });
+  }
+
+  /** Entries behind this index are needed to go on from a snapshot that is on its way. */
+  neededFrom(group: Group): number {
+    let index = Number.POSITIVE_INFINITY;
+    for (const sending of this.#sending) if (sending.group === group) index = Math.min(index, sending.index);
+    return index;
+  }
+
+  /** Gives up what is on its way for a group. */
+  cancel(group: Group): void {
+    for (const sending of this.#sending) if (sending.group === group) sending.cancel.abort();
+  }
+
+  cancelAll(): void {
+    for (const { cancel } of this.#sending) cancel.abort();
+  }
+
+  #freeze(group: Group) {
+    const { state } = group;
+    state.save();
+    const { appliedIndex: index, appliedTerm: term, stamp_ms, membership } = state;
+    let rows: StoreSnapshot;
+    try {
+      rows = this.#store.snapshot();
+    } catch {
+      return undefined; // too many are open: later
+    }
+    return { index, term, stamp_ms, membership, rows };
+  }
+
+  #ended(group: Group, to: number, ok: boolean): void {
+    if (group.stopped) return;
+    group.snapshotSent(to, ok);
+    this.#onEnd(group);
+  }
+}
+
+/** A frame at a time, with a turn of the event loop between two: the reader may take them faster than that. */
+async function* inTurns(frames: Generator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for (const frame of frames) {
+    yield frame;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

@@ -1,0 +1,16 @@
+/**
+ * The clock of elections. A leader that dies is replaced within 2 s: its followers wait 0.8 to 1.6 s for a sign of it,
+ * then one of them asks for votes, which takes two rounds of messages and one sync of the log.
+ *
+ * Shorter would take a busy machine for a dead one: a leader whose event loop stands still for less than 0.6 s keeps its
+ * place. Longer between heartbeats saves little: those of a quiet group are all that it costs.
+ */
+export const TICK_MS = 100;
+
+/** A follower campaigns when it heard of no leader for this many ticks, up to double (drawn anew each time). */
+export const ELECTION_TICKS = 8;
+
+export const HEARTBEAT_TICKS = 2;
+
+/** How long the writes of a leader that was deposed wait for a next one to settle them. */
+export const DOUBT_TICKS = 10;
