@@ -28,6 +28,14 @@ export const TWO_GROUPS = [
   { first: 8192, last: 16383 },
 ];
 
+export interface Founding {
+  readonly clusterId: string;
+  readonly node: Partial<ReturnType<typeof facts>>;
+  readonly nonce: Uint8Array;
+  readonly groups: typeof TWO_GROUPS;
+  readonly replication: number;
+}
+
 export class ControlDriver {
   readonly store = new ModelStore();
   machine: ControlMachine;
@@ -54,7 +62,7 @@ export class ControlDriver {
   }
 
   /** Founds a cluster of node `node1` with two groups. */
-  found(init: MessageInitShape<typeof FoundClusterSchema> = {}) {
+  found(init: Partial<Founding> = {}) {
     return answer(
       AdmissionSchema,
       this.run(controlMethod.foundCluster, FoundClusterSchema, {
