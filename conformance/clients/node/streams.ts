@@ -118,7 +118,7 @@ async function settled(item: Item, action: ItemAction): Promise<void> {
       await item.nack?.();
       return;
     case ItemAction.FAIL:
-      throw new AskedToFail('the runner asked the handler to fail');
+      throw new AskedToFail('the handler fails on purpose');
     default:
   }
 }

@@ -9,7 +9,10 @@ export interface Plan<I extends DescMessage, O extends DescMessage, T> {
   take(response: MessageShape<O>): Iterable<T> | AsyncIterable<T>;
   /** Items that were not handed on when the connection was lost come again over the next one: they are dropped. */
   readonly dropsWhenLost: boolean;
-  /** The connection is gone. True when another one may mend an error that would be final otherwise. */
+  /**
+   * The connection is gone; told at once, and again before the next. True when another one may mend an error that would
+   * be final otherwise.
+   */
   lost?(error: GomsgError): boolean;
   /** A handler failed at an item. True when the stream goes on even without an error handler. */
   handlerFailed?(item: T, error: unknown): boolean;

@@ -45,8 +45,10 @@ export async function* reconnecting<I extends DescMessage, O extends DescMessage
     const began_ms = performance.now();
     let lost: GomsgError;
     let isLost = false;
-    const onLost = () => {
+    // While the user is at an item nothing is read, and this is the first to know.
+    const onLost = (error: GomsgError) => {
       isLost = true;
+      plan.lost?.(error);
     };
     try {
       const request = face.encode(await plan.request());

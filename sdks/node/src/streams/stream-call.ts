@@ -7,6 +7,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { type ChannelSettings, callMetadata, openChannel } from '../channel.ts';
+import type { GomsgError } from '../errors.ts';
 import { noToken, serviceError } from '../service-error.ts';
 
 const identity = (bytes: Buffer): Buffer => bytes;
@@ -34,7 +35,7 @@ export class StreamChannels {
     path: string,
     request: Buffer,
     signal: AbortSignal,
-    onLost: () => void,
+    onLost: (error: GomsgError) => void,
   ): AsyncGenerator<Uint8Array, undefined, undefined> {
     const client = this.#acquire(address);
     let call: ClientReadableStream<Buffer> | undefined;
@@ -43,7 +44,7 @@ export class StreamChannels {
       const metadata = await this.#metadata(address);
       if (signal.aborted) return;
       call = client.makeServerStreamRequest(path, identity, identity, request, metadata);
-      call.on('error', onLost);
+      call.on('error', (error: ServiceError) => onLost(serviceError(error, address)));
       signal.addEventListener('abort', cancel, { once: true });
       yield* call as AsyncIterable<Buffer>;
     } catch (error) {

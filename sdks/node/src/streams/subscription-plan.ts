@@ -46,10 +46,13 @@ export class NamedPlan implements SubscriptionPlan {
     }
   }
 
-  /** A member that lost its place in a group takes another; a consumer that was taken over stays so. */
+  /** A member that lost its place in a group takes another. A consumer that was taken over is so for good. */
   lost({ reason }: GomsgError): boolean {
-    this.#commits.disconnected();
-    return reason === ErrorReason.MEMBER_FENCED && this.#request.group !== '';
+    const isFenced = reason === ErrorReason.MEMBER_FENCED;
+    const isGroup = this.#request.group !== '';
+    // Of a consumer that was taken over the acknowledgements are to be refused: it stays the member that it was.
+    if (!isFenced || isGroup) this.#commits.disconnected();
+    return isFenced && isGroup;
   }
 
   settled(): Promise<void> {
