@@ -44,7 +44,9 @@ export class StreamChannels {
       const metadata = await this.#metadata(address);
       if (signal.aborted) return;
       call = client.makeServerStreamRequest(path, identity, identity, request, metadata);
-      call.on('error', (error: ServiceError) => onLost(serviceError(error, address)));
+      call.once('error', (error: ServiceError) => onLost(serviceError(error, address)));
+      // What follows from giving it up is of no interest, and must not be an unhandled event.
+      call.on('error', () => {});
       signal.addEventListener('abort', cancel, { once: true });
       yield* call as AsyncIterable<Buffer>;
     } catch (error) {
