@@ -175,6 +175,8 @@ type ClusterWatchStatsOptions struct {
 	// OnError is told of a handler that panicked, and the subscription goes on; without it, it ends. Not used by an
 	// iteration.
 	OnError func(err error, item *ClusterStats)
+	// OnReady is told once the stream is in place for the first time: what happens from then on is not missed.
+	OnReady func()
 }
 
 func clusterWatchStatsRequest(options []ClusterWatchStatsOptions) (*gomsgv1.ClusterServiceWatchStatsRequest, error) {
@@ -209,11 +211,8 @@ func (c *ClusterClient) WatchStats(ctx context.Context, handler func(*ClusterSta
 	if err != nil {
 		return nil, err
 	}
-	var onError func(error, *ClusterStats)
-	if len(options) > 0 {
-		onError = options[0].OnError
-	}
-	return c.watchStatsStream(request).subscribe(ctx, handler, onError)
+	given := firstOf(options)
+	return c.watchStatsStream(request).subscribe(ctx, handler, given.OnError, given.OnReady)
 }
 
 // WatchStatsIter yields what WatchStats hands to its handler. It opens with the iteration and ends with it; an error
@@ -223,5 +222,5 @@ func (c *ClusterClient) WatchStatsIter(ctx context.Context, options ...ClusterWa
 	if err != nil {
 		return failedIteration[*ClusterStats](err)
 	}
-	return c.watchStatsStream(request).iterate(ctx)
+	return c.watchStatsStream(request).iterate(ctx, firstOf(options).OnReady)
 }

@@ -818,6 +818,8 @@ type KVWatchOptions struct {
 	// OnError is told of a handler that panicked, and the subscription goes on; without it, it ends. Not used by an
 	// iteration.
 	OnError func(err error, item *WatchEvent)
+	// OnReady is told once the stream is in place for the first time: what happens from then on is not missed.
+	OnReady func()
 }
 
 func kvWatchRequest(key string, options []KVWatchOptions) (*gomsgv1.KVServiceWatchRequest, error) {
@@ -860,11 +862,8 @@ func (c *KVClient) Watch(ctx context.Context, key string, handler func(*WatchEve
 	if err != nil {
 		return nil, err
 	}
-	var onError func(error, *WatchEvent)
-	if len(options) > 0 {
-		onError = options[0].OnError
-	}
-	return c.watchStream(request).subscribe(ctx, handler, onError)
+	given := firstOf(options)
+	return c.watchStream(request).subscribe(ctx, handler, given.OnError, given.OnReady)
 }
 
 // WatchIter yields what Watch hands to its handler. It opens with the iteration and ends with it; an error ends it.
@@ -873,7 +872,7 @@ func (c *KVClient) WatchIter(ctx context.Context, key string, options ...KVWatch
 	if err != nil {
 		return failedIteration[*WatchEvent](err)
 	}
-	return c.watchStream(request).iterate(ctx)
+	return c.watchStream(request).iterate(ctx, firstOf(options).OnReady)
 }
 
 // KVWatchPrefixOptions are the options of KVClient.WatchPrefix.
@@ -886,6 +885,8 @@ type KVWatchPrefixOptions struct {
 	// OnError is told of a handler that panicked, and the subscription goes on; without it, it ends. Not used by an
 	// iteration.
 	OnError func(err error, item *WatchEvent)
+	// OnReady is told once the stream is in place for the first time: what happens from then on is not missed.
+	OnReady func()
 }
 
 func kvWatchPrefixRequest(prefix string, options []KVWatchPrefixOptions) (*gomsgv1.KVServiceWatchRequest, error) {
@@ -928,11 +929,8 @@ func (c *KVClient) WatchPrefix(ctx context.Context, prefix string, handler func(
 	if err != nil {
 		return nil, err
 	}
-	var onError func(error, *WatchEvent)
-	if len(options) > 0 {
-		onError = options[0].OnError
-	}
-	return c.watchPrefixStream(request).subscribe(ctx, handler, onError)
+	given := firstOf(options)
+	return c.watchPrefixStream(request).subscribe(ctx, handler, given.OnError, given.OnReady)
 }
 
 // WatchPrefixIter yields what WatchPrefix hands to its handler. It opens with the iteration and ends with it; an
@@ -942,5 +940,5 @@ func (c *KVClient) WatchPrefixIter(ctx context.Context, prefix string, options .
 	if err != nil {
 		return failedIteration[*WatchEvent](err)
 	}
-	return c.watchPrefixStream(request).iterate(ctx)
+	return c.watchPrefixStream(request).iterate(ctx, firstOf(options).OnReady)
 }

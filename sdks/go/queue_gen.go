@@ -397,6 +397,8 @@ type QueueConsumeOptions struct {
 	Lease time.Duration
 	// OnError is told of a handler that panicked; its delivery is given back either way. Not used by an iteration.
 	OnError func(err error, item *QueueMessage)
+	// OnReady is told once the stream is in place for the first time: what happens from then on is not missed.
+	OnReady func()
 }
 
 func queueConsumeRequest(queue string, options []QueueConsumeOptions) (*gomsgv1.QueueServiceConsumeRequest, error) {
@@ -440,11 +442,8 @@ func (c *QueueClient) Consume(ctx context.Context, queue string, handler func(*Q
 	if err != nil {
 		return nil, err
 	}
-	var onError func(error, *QueueMessage)
-	if len(options) > 0 {
-		onError = options[0].OnError
-	}
-	return c.consumeStream(request).subscribe(ctx, handler, onError)
+	given := firstOf(options)
+	return c.consumeStream(request).subscribe(ctx, handler, given.OnError, given.OnReady)
 }
 
 // ConsumeIter yields what Consume hands to its handler. It opens with the iteration and ends with it; an error ends
@@ -454,7 +453,7 @@ func (c *QueueClient) ConsumeIter(ctx context.Context, queue string, options ...
 	if err != nil {
 		return failedIteration[*QueueMessage](err)
 	}
-	return c.consumeStream(request).iterate(ctx)
+	return c.consumeStream(request).iterate(ctx, firstOf(options).OnReady)
 }
 
 func queueAckRequest(id string) (*gomsgv1.QueueServiceAckRequest, error) {

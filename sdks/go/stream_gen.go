@@ -289,6 +289,8 @@ type StreamSubscribeOptions struct {
 	// OnError is told of a handler that panicked, and the subscription goes on; without it, it ends. Not used by an
 	// iteration.
 	OnError func(err error, item *StreamMessage)
+	// OnReady is told once the stream is in place for the first time: what happens from then on is not missed.
+	OnReady func()
 }
 
 func streamSubscribeRequest(topic string, options []StreamSubscribeOptions) (*gomsgv1.StreamServiceSubscribeRequest, error) {
@@ -329,11 +331,8 @@ func (c *StreamClient) Subscribe(ctx context.Context, topic string, handler func
 	if err != nil {
 		return nil, err
 	}
-	var onError func(error, *StreamMessage)
-	if len(options) > 0 {
-		onError = options[0].OnError
-	}
-	return c.subscribeStream(request).subscribe(ctx, handler, onError)
+	given := firstOf(options)
+	return c.subscribeStream(request).subscribe(ctx, handler, given.OnError, given.OnReady)
 }
 
 // SubscribeIter yields what Subscribe hands to its handler. It opens with the iteration and ends with it; an error
@@ -343,7 +342,7 @@ func (c *StreamClient) SubscribeIter(ctx context.Context, topic string, options 
 	if err != nil {
 		return failedIteration[*StreamMessage](err)
 	}
-	return c.subscribeStream(request).iterate(ctx)
+	return c.subscribeStream(request).iterate(ctx, firstOf(options).OnReady)
 }
 
 // StreamSubscribeGroupOptions are the options of StreamClient.SubscribeGroup.
@@ -358,6 +357,8 @@ type StreamSubscribeGroupOptions struct {
 	// OnError is told of a handler that panicked, and the subscription goes on; without it, it ends. Not used by an
 	// iteration.
 	OnError func(err error, item *StreamMessage)
+	// OnReady is told once the stream is in place for the first time: what happens from then on is not missed.
+	OnReady func()
 }
 
 func streamSubscribeGroupRequest(topic string, group string, options []StreamSubscribeGroupOptions) (*gomsgv1.StreamServiceSubscribeRequest, error) {
@@ -392,11 +393,8 @@ func (c *StreamClient) SubscribeGroup(ctx context.Context, topic string, group s
 	if err != nil {
 		return nil, err
 	}
-	var onError func(error, *StreamMessage)
-	if len(options) > 0 {
-		onError = options[0].OnError
-	}
-	return c.subscribeGroupStream(request).subscribe(ctx, handler, onError)
+	given := firstOf(options)
+	return c.subscribeGroupStream(request).subscribe(ctx, handler, given.OnError, given.OnReady)
 }
 
 // SubscribeGroupIter yields what SubscribeGroup hands to its handler. It opens with the iteration and ends with it;
@@ -406,7 +404,7 @@ func (c *StreamClient) SubscribeGroupIter(ctx context.Context, topic string, gro
 	if err != nil {
 		return failedIteration[*StreamMessage](err)
 	}
-	return c.subscribeGroupStream(request).iterate(ctx)
+	return c.subscribeGroupStream(request).iterate(ctx, firstOf(options).OnReady)
 }
 
 // StreamAckOptions are the options of StreamClient.Ack.

@@ -45,7 +45,7 @@ type stream[T any] struct {
 
 // subscribe returns once the stream is in place.
 func (s stream[T]) subscribe(
-	ctx context.Context, handler func(T), onError func(error, T),
+	ctx context.Context, handler func(T), onError func(error, T), onReady func(),
 ) (*Subscription, error) {
 	if handler == nil {
 		return nil, invalid(s.method, "handler", "it is nil")
@@ -58,6 +58,9 @@ func (s stream[T]) subscribe(
 	if failed := source.place(); failed != nil {
 		s.client.endStream(life)
 		return nil, failed
+	}
+	if onReady != nil {
+		guarded(onReady)
 	}
 	subscription := &Subscription{life: life}
 	go func() {
@@ -119,7 +122,7 @@ func (s stream[T]) run(handler func(T), item T) (failed *Error) {
 }
 
 // iterate opens the stream when the iteration begins and ends it with the iteration.
-func (s stream[T]) iterate(ctx context.Context) iter.Seq2[T, error] {
+func (s stream[T]) iterate(ctx context.Context, onReady func()) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		life, failed := s.client.beginStream(ctx, s.method, false)
@@ -133,6 +136,9 @@ func (s stream[T]) iterate(ctx context.Context) iter.Seq2[T, error] {
 		if failed := source.place(); failed != nil {
 			yield(none, failed)
 			return
+		}
+		if onReady != nil {
+			guarded(onReady)
 		}
 		for {
 			item, failed := source.next()

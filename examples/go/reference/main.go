@@ -103,7 +103,7 @@ func queue(ctx context.Context, client *gomsg.Client) {
 	fmt.Println("Pop:", string(msg.Data))
 
 	// Message handling
-	check(client.Queue.Nack(ctx, msg.ID)) // Requeue for retry
+	check(client.Queue.Nack(ctx, msg.ID))         // Requeue for retry
 	peeked, err := client.Queue.Peek(ctx, "jobs") // Look without removing
 	check(err)
 	fmt.Println("Peek:", string(peeked.Data))
@@ -177,7 +177,7 @@ func stream(ctx context.Context, client *gomsg.Client) {
 
 	// Reading from offset
 	var offset uint64
-	limit := uint32(10)
+	limit := 10
 	events, err := client.Stream.Read(ctx, "events", offset, limit)
 	check(err)
 	for _, event := range events {

@@ -1,4 +1,5 @@
 import { runNodeJs } from '@bufbuild/protoplugin';
+import { emitGoDispatch } from './go/emit-dispatch.ts';
 import { emitGo } from './go/emit-go.ts';
 import { emitMethods } from './methods/emit-methods.ts';
 import { emitDispatch as emitNodeDispatch } from './node/emit-dispatch.ts';
@@ -10,6 +11,7 @@ import { emitPython } from './python/emit-python.ts';
 runNodeJs(
   sdkPlugin({
     go: emitGo,
+    go_dispatch: emitGoDispatch,
     methods: emitMethods,
     node: emitNode,
     node_dispatch: emitNodeDispatch,

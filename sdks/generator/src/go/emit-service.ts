@@ -63,6 +63,9 @@ function optionsStruct(face: FaceModel): string {
         ? 'OnError is told of a handler that panicked; its delivery is given back either way. Not used by an iteration.'
         : 'OnError is told of a handler that panicked, and the subscription goes on; without it, it ends. Not used by an iteration.';
     fields.push(`${comment(doc, '\t')}\tOnError func(err error, item ${itemType(face)})\n`);
+    fields.push(
+      '\t// OnReady is told once the stream is in place for the first time: what happens from then on is not missed.\n\tOnReady func()\n',
+    );
   }
   return `// ${optionsName(face)} are the options of ${clientName(face.service)}.${methodName(face)}.\ntype ${optionsName(face)} struct {\n${fields.join('')}}`;
 }
@@ -416,8 +419,7 @@ function streamMethods(face: FaceModel): string[] {
       handled.join(', '),
     ) +
       `${request}\tif err != nil {\n\t\treturn nil, err\n\t}\n` +
-      `\tvar onError func(error, ${item})\n\tif len(options) > 0 {\n\t\tonError = options[0].OnError\n\t}\n` +
-      `\treturn c.${open}(request).subscribe(ctx, handler, onError)\n}`,
+      `\tgiven := firstOf(options)\n\treturn c.${open}(request).subscribe(ctx, handler, given.OnError, given.OnReady)\n}`,
     head(
       face,
       'iter',
@@ -425,7 +427,7 @@ function streamMethods(face: FaceModel): string[] {
       `yields what ${methodName(face)} hands to its handler. It opens with the iteration and ends with it; an error ends it.`,
     ) +
       `${request}\tif err != nil {\n\t\treturn failedIteration[${item}](err)\n\t}\n` +
-      `\treturn c.${open}(request).iterate(ctx)\n}`,
+      `\treturn c.${open}(request).iterate(ctx, firstOf(options).OnReady)\n}`,
   ];
 }
 

@@ -75,7 +75,7 @@ export function protoOneofMember(field: DescField): string {
 /** A doc comment, with a line break at its end; nothing for an empty text. */
 export function comment(text: string, indent = ''): string {
   const lines = wrapped(text, COMMENT_WIDTH - indent.length * 4);
-  return lines.map((line) => `${indent}// ${line}`.trimEnd() + '\n').join('');
+  return lines.map((line) => `${`${indent}// ${line}`.trimEnd()}\n`).join('');
 }
 
 /** Documentation of something by its name, as Go's custom is: `Set stores …`. */
