@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._gen.errors import ErrorReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class GomsgError(Exception):
         self,
         message: str,
         *,
-        reason: str,
+        reason: ErrorReason,
         code: int,
         method: str = "",
         subject: str = "",
@@ -40,7 +44,7 @@ class GomsgError(Exception):
         super().__init__(message)
         self.message = message
         self.reason = reason
-        """A member of `ErrorReason`, such as `KEY_NOT_FOUND`; UNSPECIFIED for failures that are none of gomsg's."""
+        """Why, such as `ErrorReason.KEY_NOT_FOUND`; UNSPECIFIED for failures that are none of gomsg's."""
         self.code = code
         """Canonical gRPC code (google.rpc.Code), such as 5."""
         self.method = method

@@ -71,8 +71,8 @@ def server_failure(
     """The error that a server sent with its typed detail."""
     entry = CATALOGUE.get(detail.reason)
     if entry is None:
-        reason: str = UNSPECIFIED if detail.reason == 0 else f"REASON_{int(detail.reason)}"
-        action, retryable = "", code == _UNAVAILABLE
+        # None, or one of a server that is newer than this: the code and the text say what is known.
+        reason, action, retryable = UNSPECIFIED, "", code == _UNAVAILABLE
     else:
         reason, action, retryable = entry.reason, entry.action, entry.retryable
     has_range = reason in (ErrorReason.COMPACTED, ErrorReason.OFFSET_OUT_OF_RANGE, ErrorReason.CONDITION_FAILED)

@@ -4,7 +4,8 @@ import type { FaceModel, SdkModel, ValueType } from '../model.ts';
 import { indent, literal, moduleText } from './code.ts';
 import { methodName, timeoutName } from './names.ts';
 
-export function dispatchModule(model: SdkModel, folder: string): GeneratedFile {
+/** For the folder of generated modules of the client. */
+export function emitDispatch(model: SdkModel): GeneratedFile[] {
   const methods = model.services.flatMap((service) => service.faces.flatMap(faceEntries));
   const durations = model.messages.flatMap(({ name, fields }) => {
     const names = fields.filter(({ type }) => holdsDuration(type)).map((field) => literal(field.name));
@@ -22,33 +23,35 @@ export function dispatchModule(model: SdkModel, folder: string): GeneratedFile {
   const families = [...new Map(model.reasons.map(({ code, family }) => [family, code]))].sort(
     ([, a], [, b]) => a - b,
   );
-  return {
-    path: `${folder}/dispatch.py`,
-    content: moduleText(
-      'Every method of the SDK by its name, for the conformance suite.',
-      ['from method import Method', 'import gomsg'],
-      [
-        ['METHODS: dict[str, Method] = {', ...indent(methods), '}'],
+  return [
+    {
+      path: 'dispatch.py',
+      content: moduleText(
+        'Every method of the SDK by its name, for the conformance suite.',
+        ['from method import Method', 'import gomsg'],
         [
-          'DURATIONS: dict[str, frozenset[str]] = {',
-          ...indent(durations),
-          '}',
-          '"""Fields that are lengths of time, by type."""',
+          ['METHODS: dict[str, Method] = {', ...indent(methods), '}'],
+          [
+            'DURATIONS: dict[str, frozenset[str]] = {',
+            ...indent(durations),
+            '}',
+            '"""Fields that are lengths of time, by type."""',
+          ],
+          [
+            'GIVEN: dict[str, type] = {',
+            ...indent(given.map((name) => `${literal(name)}: gomsg.${name},`)),
+            '}',
+            '"""Types that callers make."""',
+          ],
+          [
+            'FAMILIES: dict[str, type[gomsg.GomsgError]] = {',
+            ...indent(families.map(([family]) => `${literal(family)}: gomsg.${familyName(family)},`)),
+            '}',
+          ],
         ],
-        [
-          'GIVEN: dict[str, type] = {',
-          ...indent(given.map((name) => `${literal(name)}: gomsg.${name},`)),
-          '}',
-          '"""Types that callers make."""',
-        ],
-        [
-          'FAMILIES: dict[str, type[gomsg.GomsgError]] = {',
-          ...indent(families.map(([family]) => `${literal(family)}: gomsg.${familyName(family)},`)),
-          '}',
-        ],
-      ],
-    ),
-  };
+      ),
+    },
+  ];
 }
 
 function familyName(family: string): string {

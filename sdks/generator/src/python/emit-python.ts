@@ -1,8 +1,7 @@
-/** The generated part of the Python package, and the dispatch of its conformance client. */
+/** The generated part of the Python package. */
 import type { GeneratedFile } from '../generated-file.ts';
 import type { SdkModel } from '../model.ts';
 import { moduleText } from './code.ts';
-import { dispatchModule } from './dispatch-module.ts';
 import { errorsModule, familyClass, rpcsModule } from './errors-module.ts';
 import { serviceClass } from './names.ts';
 import { rawModule } from './raw-module.ts';
@@ -10,22 +9,18 @@ import { serviceModule } from './service-module.ts';
 import { syncModule } from './sync-module.ts';
 import { convertModule, typesModule } from './types-module.ts';
 
-const PACKAGE = 'sdks/python/gomsg/_gen';
-const CONFORMANCE = 'conformance/clients/python';
-
-/** Paths are relative to the root of the repository. */
+/** The package `gomsg._gen`. */
 export function emitPython(model: SdkModel): GeneratedFile[] {
   return [
-    { path: `${PACKAGE}/__init__.py`, content: moduleText('What is generated from the contracts.', [], []) },
-    errorsModule(model, PACKAGE),
-    rpcsModule(model, PACKAGE),
-    typesModule(model, PACKAGE),
-    convertModule(model, PACKAGE),
-    rawModule(model, PACKAGE),
-    ...model.services.flatMap((service) => [serviceModule(service, PACKAGE), syncModule(service, PACKAGE)]),
+    { path: '__init__.py', content: moduleText('What is generated from the contracts.', [], []) },
+    errorsModule(model),
+    rpcsModule(model),
+    typesModule(model),
+    convertModule(model),
+    rawModule(model),
+    ...model.services.flatMap((service) => [serviceModule(service), syncModule(service)]),
     servicesModule(model),
     exportsModule(model),
-    dispatchModule(model, CONFORMANCE),
   ];
 }
 
@@ -37,7 +32,7 @@ function servicesModule({ services }: SdkModel): GeneratedFile {
   );
   const modules = services.flatMap(({ name }) => [name, `sync_${name}`]).sort();
   return {
-    path: `${PACKAGE}/services.py`,
+    path: 'services.py',
     content: moduleText(
       'The services of a client.',
       [
@@ -69,7 +64,7 @@ function exportsModule(model: SdkModel): GeneratedFile {
   ].sort();
   const errors = ['ErrorReason', ...new Set(model.reasons.map(({ family }) => familyClass(family)))].sort();
   return {
-    path: `${PACKAGE}/exports.py`,
+    path: 'exports.py',
     content: moduleText(
       'What the package exports of what is generated.',
       [

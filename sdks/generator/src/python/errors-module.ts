@@ -5,7 +5,7 @@ import { upperCamel } from '../names.ts';
 import { docstring, indent, literal, moduleText } from './code.ts';
 import { rpcConstant } from './names.ts';
 
-export function errorsModule({ reasons }: SdkModel, folder: string): GeneratedFile {
+export function errorsModule({ reasons }: SdkModel): GeneratedFile {
   const families = new Map(reasons.map(({ code, family }) => [code, family]));
   const members = reasons.flatMap(({ name, doc }) => ['', `${name} = ${literal(name)}`, ...docstring(doc)]);
   const reasonClass = [
@@ -62,7 +62,7 @@ export function errorsModule({ reasons }: SdkModel, folder: string): GeneratedFi
   ];
   const unspecified = ['UNSPECIFIED = ErrorReason.UNSPECIFIED'];
   return {
-    path: `${folder}/errors.py`,
+    path: 'errors.py',
     content: moduleText(
       'The catalogue of errors: reasons, and an error class for each gRPC code that they have.',
       [
@@ -80,9 +80,9 @@ export function familyClass(family: string): string {
   return `${upperCamel(family, new Set())}Error`;
 }
 
-export function rpcsModule({ rpcs }: SdkModel, folder: string): GeneratedFile {
+export function rpcsModule({ rpcs }: SdkModel): GeneratedFile {
   return {
-    path: `${folder}/rpcs.py`,
+    path: 'rpcs.py',
     content: moduleText(
       'The rpcs: path, number, and whether they may be repeated.',
       ['from gomsg._rpc import Rpc'],

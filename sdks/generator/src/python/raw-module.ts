@@ -10,10 +10,10 @@ const CALLABLES = {
   bidi_streaming: ['StreamStreamMultiCallable', 'stream_stream'],
 } as const;
 
-export function rawModule({ rpcs }: SdkModel, folder: string): GeneratedFile {
+export function rawModule({ rpcs }: SdkModel): GeneratedFile {
   const services = Map.groupBy(rpcs, ({ desc }) => desc.parent);
   return {
-    path: `${folder}/raw.py`,
+    path: 'raw.py',
     content: moduleText(
       'Plain gRPC clients: one rpc each, with protobuf messages, without retries.',
       [

@@ -18,7 +18,7 @@ import { annotationImports, gottenType } from './types.ts';
 import { usedNames } from './used-names.ts';
 import { readValue } from './values.ts';
 
-export function serviceModule(service: ServiceModel, folder: string): GeneratedFile {
+export function serviceModule(service: ServiceModel): GeneratedFile {
   const list = service.faces.some((face) => methodName(face) === 'list') ? 'builtins.list' : 'list';
   const methods = service.faces.flatMap((face) => faceMethods(face, list));
   const content = [
@@ -35,7 +35,7 @@ export function serviceModule(service: ServiceModel, folder: string): GeneratedF
   ];
   const code = withoutDocs(content);
   return {
-    path: `${folder}/${service.name}.py`,
+    path: `${service.name}.py`,
     content: moduleText(
       `The \`${service.name}\` of a client.`,
       [

@@ -9,7 +9,7 @@ import { resultType } from './results.ts';
 import { annotationImports, gottenType } from './types.ts';
 import { importOf } from './used-names.ts';
 
-export function syncModule(service: ServiceModel, folder: string): GeneratedFile {
+export function syncModule(service: ServiceModel): GeneratedFile {
   const name = serviceClass(service.name);
   const list = service.faces.some((face) => methodName(face) === 'list') ? 'builtins.list' : 'list';
   const methods = service.faces.flatMap((face) => faceMethods(face, list));
@@ -36,7 +36,7 @@ export function syncModule(service: ServiceModel, folder: string): GeneratedFile
   }
   for (const message of [...handwritten]) handwritten.add(`wrap_${lowerSnake(message)}`);
   return {
-    path: `${folder}/sync_${service.name}.py`,
+    path: `sync_${service.name}.py`,
     content: moduleText(
       `The \`${service.name}\` of a client that is not asynchronous.`,
       [

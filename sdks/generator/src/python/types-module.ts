@@ -8,18 +8,20 @@ import {
   literal,
   moduleText,
   protoClass,
-  protoImport, protoModule, withoutDocs,
+  protoImport,
+  protoModule,
+  withoutDocs,
 } from './code.ts';
 import { enumNumbers, enumReader, readFunction, writeFunction } from './names.ts';
 import { annotationImports, fieldType, givenType } from './types.ts';
 import { enumsIn, readField, writeField } from './values.ts';
 
-export function typesModule(model: SdkModel, folder: string): GeneratedFile {
+export function typesModule(model: SdkModel): GeneratedFile {
   const messages = model.messages.filter(({ handwritten }) => !handwritten);
   const blocks = [...model.enums.map(enumClass), ...messages.map(messageClass)];
   const text = blocks.flat().join('\n');
   return {
-    path: `${folder}/types.py`,
+    path: 'types.py',
     content: moduleText(
       'What methods take and give: enums and plain types.',
       [
@@ -98,7 +100,7 @@ function textProperties(message: MessageModel): string[] {
     ]);
 }
 
-export function convertModule(model: SdkModel, folder: string): GeneratedFile {
+export function convertModule(model: SdkModel): GeneratedFile {
   const messages = model.messages.filter(({ handwritten }) => !handwritten);
   const readers = messages.filter(({ isOutput }) => isOutput);
   const writers = messages.filter(({ isInput }) => isInput);
@@ -106,7 +108,7 @@ export function convertModule(model: SdkModel, folder: string): GeneratedFile {
   const blocks = [...model.enums.map(enumTables), ...readers.map(reader), ...writers.map(writer)];
   const text = blocks.flat().join('\n');
   return {
-    path: `${folder}/convert.py`,
+    path: 'convert.py',
     content: moduleText(
       'The way of types from and to protobuf messages.',
       [
@@ -122,7 +124,8 @@ export function convertModule(model: SdkModel, folder: string): GeneratedFile {
 function enumTables(model: EnumModel): string[] {
   const table = enumNumbers(model);
   const byNumber = `_${table.replace(/_NUMBERS$/, '')}_BY_NUMBER`;
-  const scope = model.desc.parent === undefined ? protoModule(model.desc.file) : protoClass(model.desc.parent);
+  const scope =
+    model.desc.parent === undefined ? protoModule(model.desc.file) : protoClass(model.desc.parent);
   const entries = model.values.map(
     ({ name, protoName }) => `${model.name}.${identifier(name.toUpperCase())}: ${scope}.${protoName},`,
   );

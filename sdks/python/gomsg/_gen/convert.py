@@ -40,6 +40,36 @@ from gomsg._gen.types import (
 from gomsg.v1 import cluster_pb2, common_pb2, kv_pb2, queue_pb2, stream_pb2
 
 
+NODE_STATE_NUMBERS: dict[str, cluster_pb2.NodeState] = {
+    NodeState.JOINING: cluster_pb2.NODE_STATE_JOINING,
+    NodeState.UP: cluster_pb2.NODE_STATE_UP,
+    NodeState.DOWN: cluster_pb2.NODE_STATE_DOWN,
+    NodeState.LEAVING: cluster_pb2.NODE_STATE_LEAVING,
+    NodeState.DRAINING: cluster_pb2.NODE_STATE_DRAINING,
+}
+
+_NODE_STATE_BY_NUMBER: dict[int, NodeState] = {number: NodeState(name) for name, number in NODE_STATE_NUMBERS.items()}
+
+
+def read_node_state(number: int) -> NodeState | None:
+    """None for a value that this version does not know, or that was not given."""
+    return _NODE_STATE_BY_NUMBER.get(number)
+
+
+CLUSTER_STATE_NUMBERS: dict[str, cluster_pb2.ClusterState] = {
+    ClusterState.HEALTHY: cluster_pb2.CLUSTER_STATE_HEALTHY,
+    ClusterState.DEGRADED: cluster_pb2.CLUSTER_STATE_DEGRADED,
+    ClusterState.UNAVAILABLE: cluster_pb2.CLUSTER_STATE_UNAVAILABLE,
+}
+
+_CLUSTER_STATE_BY_NUMBER: dict[int, ClusterState] = {number: ClusterState(name) for name, number in CLUSTER_STATE_NUMBERS.items()}
+
+
+def read_cluster_state(number: int) -> ClusterState | None:
+    """None for a value that this version does not know, or that was not given."""
+    return _CLUSTER_STATE_BY_NUMBER.get(number)
+
+
 CONSISTENCY_NUMBERS: dict[str, common_pb2.Consistency] = {
     Consistency.LINEARIZABLE: common_pb2.CONSISTENCY_LINEARIZABLE,
     Consistency.STALE: common_pb2.CONSISTENCY_STALE,
@@ -82,34 +112,120 @@ def read_message_state(number: int) -> MessageState | None:
     return _MESSAGE_STATE_BY_NUMBER.get(number)
 
 
-NODE_STATE_NUMBERS: dict[str, cluster_pb2.NodeState] = {
-    NodeState.JOINING: cluster_pb2.NODE_STATE_JOINING,
-    NodeState.UP: cluster_pb2.NODE_STATE_UP,
-    NodeState.DOWN: cluster_pb2.NODE_STATE_DOWN,
-    NodeState.LEAVING: cluster_pb2.NODE_STATE_LEAVING,
-    NodeState.DRAINING: cluster_pb2.NODE_STATE_DRAINING,
-}
-
-_NODE_STATE_BY_NUMBER: dict[int, NodeState] = {number: NodeState(name) for name, number in NODE_STATE_NUMBERS.items()}
-
-
-def read_node_state(number: int) -> NodeState | None:
-    """None for a value that this version does not know, or that was not given."""
-    return _NODE_STATE_BY_NUMBER.get(number)
+def read_node(message: cluster_pb2.Node) -> Node:
+    return Node(
+        node_id=message.node_id,
+        address=message.address,
+        state=read_node_state(message.state),
+        leader=message.leader,
+        version=message.version,
+        host_label=message.host_label,
+        started_at=_values.moment_of(message.started_at) if message.HasField("started_at") else None,
+        replicas=message.replicas,
+        leaders=message.leaders,
+    )
 
 
-CLUSTER_STATE_NUMBERS: dict[str, cluster_pb2.ClusterState] = {
-    ClusterState.HEALTHY: cluster_pb2.CLUSTER_STATE_HEALTHY,
-    ClusterState.DEGRADED: cluster_pb2.CLUSTER_STATE_DEGRADED,
-    ClusterState.UNAVAILABLE: cluster_pb2.CLUSTER_STATE_UNAVAILABLE,
-}
+def read_group_status(message: cluster_pb2.GroupStatus) -> GroupStatus:
+    return GroupStatus(
+        group=message.group,
+        leader_node_id=message.leader_node_id,
+        term=message.term,
+        commit_index=message.commit_index,
+        applied_index=message.applied_index,
+        voter_node_ids=_values.list_of(message.voter_node_ids),
+        learner_node_ids=_values.list_of(message.learner_node_ids),
+        slots=message.slots,
+        flushed_index=message.flushed_index,
+    )
 
-_CLUSTER_STATE_BY_NUMBER: dict[int, ClusterState] = {number: ClusterState(name) for name, number in CLUSTER_STATE_NUMBERS.items()}
+
+def read_cluster_status(message: cluster_pb2.ClusterServiceStatusResponse) -> ClusterStatus:
+    return ClusterStatus(
+        state=read_cluster_state(message.state),
+        cluster_id=message.cluster_id,
+        clustered=message.clustered,
+        topology_epoch=message.topology_epoch,
+        groups=[read_group_status(_item) for _item in message.groups],
+        problems=_values.list_of(message.problems),
+        nodes_up=message.nodes_up,
+        nodes_total=message.nodes_total,
+    )
 
 
-def read_cluster_state(number: int) -> ClusterState | None:
-    """None for a value that this version does not know, or that was not given."""
-    return _CLUSTER_STATE_BY_NUMBER.get(number)
+def read_health_check(message: cluster_pb2.HealthCheck) -> HealthCheck:
+    return HealthCheck(
+        name=message.name,
+        ok=message.ok,
+        detail=message.detail,
+    )
+
+
+def read_node_health(message: cluster_pb2.ClusterServiceHealthResponse) -> NodeHealth:
+    return NodeHealth(
+        healthy=message.healthy,
+        node=read_node(message.node) if message.HasField("node") else None,
+        checks=[read_health_check(_item) for _item in message.checks],
+    )
+
+
+def read_node_stats(message: cluster_pb2.NodeStats) -> NodeStats:
+    return NodeStats(
+        node_id=message.node_id,
+        keys=message.keys,
+        queues=message.queues,
+        queue_messages=message.queue_messages,
+        topics=message.topics,
+        stream_messages=message.stream_messages,
+        calls_total=message.calls_total,
+        errors_total=message.errors_total,
+        calls_per_second=message.calls_per_second,
+        log_entries_total=message.log_entries_total,
+        log_bytes_total=message.log_bytes_total,
+        log_syncs_total=message.log_syncs_total,
+        log_sync_p50=_values.seconds_of(message.log_sync_p50) if message.HasField("log_sync_p50") else None,
+        log_sync_p99=_values.seconds_of(message.log_sync_p99) if message.HasField("log_sync_p99") else None,
+        disk_bytes=message.disk_bytes,
+        disk_free_bytes=message.disk_free_bytes,
+        memory_bytes=message.memory_bytes,
+        cpu_time=_values.seconds_of(message.cpu_time) if message.HasField("cpu_time") else None,
+        connections=message.connections,
+        subscriptions=message.subscriptions,
+        in_flight_bytes=message.in_flight_bytes,
+        uptime=_values.seconds_of(message.uptime) if message.HasField("uptime") else None,
+    )
+
+
+def read_cluster_stats(message: cluster_pb2.ClusterStats) -> ClusterStats:
+    return ClusterStats(
+        taken_at=_values.moment_of(message.taken_at) if message.HasField("taken_at") else None,
+        total=read_node_stats(message.total) if message.HasField("total") else None,
+        nodes=[read_node_stats(_item) for _item in message.nodes],
+    )
+
+
+def read_slot_range(message: cluster_pb2.SlotRange) -> SlotRange:
+    return SlotRange(
+        first=message.first,
+        last=message.last,
+    )
+
+
+def read_group_topology(message: cluster_pb2.GroupTopology) -> GroupTopology:
+    return GroupTopology(
+        group=message.group,
+        slots=[read_slot_range(_item) for _item in message.slots],
+        leader_node_id=message.leader_node_id,
+        replica_node_ids=_values.list_of(message.replica_node_ids),
+    )
+
+
+def read_topology(message: cluster_pb2.ClusterServiceGetTopologyResponse) -> Topology:
+    return Topology(
+        epoch=message.epoch,
+        groups=[read_group_topology(_item) for _item in message.groups],
+        nodes=[read_node(_item) for _item in message.nodes],
+    )
 
 
 def read_key_value(message: kv_pb2.KeyValue) -> KeyValue:
@@ -257,122 +373,6 @@ def read_topic_info(message: stream_pb2.TopicInfo) -> TopicInfo:
         messages=message.messages,
         bytes=message.bytes,
         created_at=_values.moment_of(message.created_at) if message.HasField("created_at") else None,
-    )
-
-
-def read_node(message: cluster_pb2.Node) -> Node:
-    return Node(
-        node_id=message.node_id,
-        address=message.address,
-        state=read_node_state(message.state),
-        leader=message.leader,
-        version=message.version,
-        host_label=message.host_label,
-        started_at=_values.moment_of(message.started_at) if message.HasField("started_at") else None,
-        replicas=message.replicas,
-        leaders=message.leaders,
-    )
-
-
-def read_group_status(message: cluster_pb2.GroupStatus) -> GroupStatus:
-    return GroupStatus(
-        group=message.group,
-        leader_node_id=message.leader_node_id,
-        term=message.term,
-        commit_index=message.commit_index,
-        applied_index=message.applied_index,
-        voter_node_ids=_values.list_of(message.voter_node_ids),
-        learner_node_ids=_values.list_of(message.learner_node_ids),
-        slots=message.slots,
-        flushed_index=message.flushed_index,
-    )
-
-
-def read_cluster_status(message: cluster_pb2.ClusterServiceStatusResponse) -> ClusterStatus:
-    return ClusterStatus(
-        state=read_cluster_state(message.state),
-        cluster_id=message.cluster_id,
-        clustered=message.clustered,
-        topology_epoch=message.topology_epoch,
-        groups=[read_group_status(_item) for _item in message.groups],
-        problems=_values.list_of(message.problems),
-        nodes_up=message.nodes_up,
-        nodes_total=message.nodes_total,
-    )
-
-
-def read_health_check(message: cluster_pb2.HealthCheck) -> HealthCheck:
-    return HealthCheck(
-        name=message.name,
-        ok=message.ok,
-        detail=message.detail,
-    )
-
-
-def read_node_health(message: cluster_pb2.ClusterServiceHealthResponse) -> NodeHealth:
-    return NodeHealth(
-        healthy=message.healthy,
-        node=read_node(message.node) if message.HasField("node") else None,
-        checks=[read_health_check(_item) for _item in message.checks],
-    )
-
-
-def read_node_stats(message: cluster_pb2.NodeStats) -> NodeStats:
-    return NodeStats(
-        node_id=message.node_id,
-        keys=message.keys,
-        queues=message.queues,
-        queue_messages=message.queue_messages,
-        topics=message.topics,
-        stream_messages=message.stream_messages,
-        calls_total=message.calls_total,
-        errors_total=message.errors_total,
-        calls_per_second=message.calls_per_second,
-        log_entries_total=message.log_entries_total,
-        log_bytes_total=message.log_bytes_total,
-        log_syncs_total=message.log_syncs_total,
-        log_sync_p50=_values.seconds_of(message.log_sync_p50) if message.HasField("log_sync_p50") else None,
-        log_sync_p99=_values.seconds_of(message.log_sync_p99) if message.HasField("log_sync_p99") else None,
-        disk_bytes=message.disk_bytes,
-        disk_free_bytes=message.disk_free_bytes,
-        memory_bytes=message.memory_bytes,
-        cpu_time=_values.seconds_of(message.cpu_time) if message.HasField("cpu_time") else None,
-        connections=message.connections,
-        subscriptions=message.subscriptions,
-        in_flight_bytes=message.in_flight_bytes,
-        uptime=_values.seconds_of(message.uptime) if message.HasField("uptime") else None,
-    )
-
-
-def read_cluster_stats(message: cluster_pb2.ClusterStats) -> ClusterStats:
-    return ClusterStats(
-        taken_at=_values.moment_of(message.taken_at) if message.HasField("taken_at") else None,
-        total=read_node_stats(message.total) if message.HasField("total") else None,
-        nodes=[read_node_stats(_item) for _item in message.nodes],
-    )
-
-
-def read_slot_range(message: cluster_pb2.SlotRange) -> SlotRange:
-    return SlotRange(
-        first=message.first,
-        last=message.last,
-    )
-
-
-def read_group_topology(message: cluster_pb2.GroupTopology) -> GroupTopology:
-    return GroupTopology(
-        group=message.group,
-        slots=[read_slot_range(_item) for _item in message.slots],
-        leader_node_id=message.leader_node_id,
-        replica_node_ids=_values.list_of(message.replica_node_ids),
-    )
-
-
-def read_topology(message: cluster_pb2.ClusterServiceGetTopologyResponse) -> Topology:
-    return Topology(
-        epoch=message.epoch,
-        groups=[read_group_topology(_item) for _item in message.groups],
-        nodes=[read_node(_item) for _item in message.nodes],
     )
 
 

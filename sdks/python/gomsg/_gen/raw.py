@@ -8,6 +8,75 @@ import grpc.aio
 from gomsg.v1 import cluster_pb2, kv_pb2, pipeline_pb2, queue_pb2, stream_pb2
 
 
+class ClusterServiceClient:
+    """The rpcs of gomsg.v1.ClusterService."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.Nodes: grpc.aio.UnaryUnaryMultiCallable[
+            cluster_pb2.ClusterServiceNodesRequest, cluster_pb2.ClusterServiceNodesResponse
+        ] = channel.unary_unary(
+            "/gomsg.v1.ClusterService/Nodes",
+            request_serializer=cluster_pb2.ClusterServiceNodesRequest.SerializeToString,
+            response_deserializer=cluster_pb2.ClusterServiceNodesResponse.FromString,
+        )
+        self.Status: grpc.aio.UnaryUnaryMultiCallable[
+            cluster_pb2.ClusterServiceStatusRequest, cluster_pb2.ClusterServiceStatusResponse
+        ] = channel.unary_unary(
+            "/gomsg.v1.ClusterService/Status",
+            request_serializer=cluster_pb2.ClusterServiceStatusRequest.SerializeToString,
+            response_deserializer=cluster_pb2.ClusterServiceStatusResponse.FromString,
+        )
+        self.Leader: grpc.aio.UnaryUnaryMultiCallable[
+            cluster_pb2.ClusterServiceLeaderRequest, cluster_pb2.ClusterServiceLeaderResponse
+        ] = channel.unary_unary(
+            "/gomsg.v1.ClusterService/Leader",
+            request_serializer=cluster_pb2.ClusterServiceLeaderRequest.SerializeToString,
+            response_deserializer=cluster_pb2.ClusterServiceLeaderResponse.FromString,
+        )
+        self.Health: grpc.aio.UnaryUnaryMultiCallable[
+            cluster_pb2.ClusterServiceHealthRequest, cluster_pb2.ClusterServiceHealthResponse
+        ] = channel.unary_unary(
+            "/gomsg.v1.ClusterService/Health",
+            request_serializer=cluster_pb2.ClusterServiceHealthRequest.SerializeToString,
+            response_deserializer=cluster_pb2.ClusterServiceHealthResponse.FromString,
+        )
+        self.Join: grpc.aio.UnaryUnaryMultiCallable[
+            cluster_pb2.ClusterServiceJoinRequest, cluster_pb2.ClusterServiceJoinResponse
+        ] = channel.unary_unary(
+            "/gomsg.v1.ClusterService/Join",
+            request_serializer=cluster_pb2.ClusterServiceJoinRequest.SerializeToString,
+            response_deserializer=cluster_pb2.ClusterServiceJoinResponse.FromString,
+        )
+        self.Leave: grpc.aio.UnaryUnaryMultiCallable[
+            cluster_pb2.ClusterServiceLeaveRequest, cluster_pb2.ClusterServiceLeaveResponse
+        ] = channel.unary_unary(
+            "/gomsg.v1.ClusterService/Leave",
+            request_serializer=cluster_pb2.ClusterServiceLeaveRequest.SerializeToString,
+            response_deserializer=cluster_pb2.ClusterServiceLeaveResponse.FromString,
+        )
+        self.Stats: grpc.aio.UnaryUnaryMultiCallable[
+            cluster_pb2.ClusterServiceStatsRequest, cluster_pb2.ClusterServiceStatsResponse
+        ] = channel.unary_unary(
+            "/gomsg.v1.ClusterService/Stats",
+            request_serializer=cluster_pb2.ClusterServiceStatsRequest.SerializeToString,
+            response_deserializer=cluster_pb2.ClusterServiceStatsResponse.FromString,
+        )
+        self.GetTopology: grpc.aio.UnaryUnaryMultiCallable[
+            cluster_pb2.ClusterServiceGetTopologyRequest, cluster_pb2.ClusterServiceGetTopologyResponse
+        ] = channel.unary_unary(
+            "/gomsg.v1.ClusterService/GetTopology",
+            request_serializer=cluster_pb2.ClusterServiceGetTopologyRequest.SerializeToString,
+            response_deserializer=cluster_pb2.ClusterServiceGetTopologyResponse.FromString,
+        )
+        self.WatchStats: grpc.aio.UnaryStreamMultiCallable[
+            cluster_pb2.ClusterServiceWatchStatsRequest, cluster_pb2.ClusterServiceWatchStatsResponse
+        ] = channel.unary_stream(
+            "/gomsg.v1.ClusterService/WatchStats",
+            request_serializer=cluster_pb2.ClusterServiceWatchStatsRequest.SerializeToString,
+            response_deserializer=cluster_pb2.ClusterServiceWatchStatsResponse.FromString,
+        )
+
+
 class KVServiceClient:
     """The rpcs of gomsg.v1.KVService."""
 
@@ -109,6 +178,33 @@ class KVServiceClient:
             "/gomsg.v1.KVService/Watch",
             request_serializer=kv_pb2.KVServiceWatchRequest.SerializeToString,
             response_deserializer=kv_pb2.KVServiceWatchResponse.FromString,
+        )
+
+
+class PipelineServiceClient:
+    """The rpcs of gomsg.v1.PipelineService."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.Execute: grpc.aio.StreamStreamMultiCallable[
+            pipeline_pb2.PipelineServiceExecuteRequest, pipeline_pb2.PipelineServiceExecuteResponse
+        ] = channel.stream_stream(
+            "/gomsg.v1.PipelineService/Execute",
+            request_serializer=pipeline_pb2.PipelineServiceExecuteRequest.SerializeToString,
+            response_deserializer=pipeline_pb2.PipelineServiceExecuteResponse.FromString,
+        )
+        self.OpenSession: grpc.aio.UnaryUnaryMultiCallable[
+            pipeline_pb2.PipelineServiceOpenSessionRequest, pipeline_pb2.PipelineServiceOpenSessionResponse
+        ] = channel.unary_unary(
+            "/gomsg.v1.PipelineService/OpenSession",
+            request_serializer=pipeline_pb2.PipelineServiceOpenSessionRequest.SerializeToString,
+            response_deserializer=pipeline_pb2.PipelineServiceOpenSessionResponse.FromString,
+        )
+        self.CloseSession: grpc.aio.UnaryUnaryMultiCallable[
+            pipeline_pb2.PipelineServiceCloseSessionRequest, pipeline_pb2.PipelineServiceCloseSessionResponse
+        ] = channel.unary_unary(
+            "/gomsg.v1.PipelineService/CloseSession",
+            request_serializer=pipeline_pb2.PipelineServiceCloseSessionRequest.SerializeToString,
+            response_deserializer=pipeline_pb2.PipelineServiceCloseSessionResponse.FromString,
         )
 
 
@@ -324,100 +420,4 @@ class StreamServiceClient:
             "/gomsg.v1.StreamService/Purge",
             request_serializer=stream_pb2.StreamServicePurgeRequest.SerializeToString,
             response_deserializer=stream_pb2.StreamServicePurgeResponse.FromString,
-        )
-
-
-class ClusterServiceClient:
-    """The rpcs of gomsg.v1.ClusterService."""
-
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self.Nodes: grpc.aio.UnaryUnaryMultiCallable[
-            cluster_pb2.ClusterServiceNodesRequest, cluster_pb2.ClusterServiceNodesResponse
-        ] = channel.unary_unary(
-            "/gomsg.v1.ClusterService/Nodes",
-            request_serializer=cluster_pb2.ClusterServiceNodesRequest.SerializeToString,
-            response_deserializer=cluster_pb2.ClusterServiceNodesResponse.FromString,
-        )
-        self.Status: grpc.aio.UnaryUnaryMultiCallable[
-            cluster_pb2.ClusterServiceStatusRequest, cluster_pb2.ClusterServiceStatusResponse
-        ] = channel.unary_unary(
-            "/gomsg.v1.ClusterService/Status",
-            request_serializer=cluster_pb2.ClusterServiceStatusRequest.SerializeToString,
-            response_deserializer=cluster_pb2.ClusterServiceStatusResponse.FromString,
-        )
-        self.Leader: grpc.aio.UnaryUnaryMultiCallable[
-            cluster_pb2.ClusterServiceLeaderRequest, cluster_pb2.ClusterServiceLeaderResponse
-        ] = channel.unary_unary(
-            "/gomsg.v1.ClusterService/Leader",
-            request_serializer=cluster_pb2.ClusterServiceLeaderRequest.SerializeToString,
-            response_deserializer=cluster_pb2.ClusterServiceLeaderResponse.FromString,
-        )
-        self.Health: grpc.aio.UnaryUnaryMultiCallable[
-            cluster_pb2.ClusterServiceHealthRequest, cluster_pb2.ClusterServiceHealthResponse
-        ] = channel.unary_unary(
-            "/gomsg.v1.ClusterService/Health",
-            request_serializer=cluster_pb2.ClusterServiceHealthRequest.SerializeToString,
-            response_deserializer=cluster_pb2.ClusterServiceHealthResponse.FromString,
-        )
-        self.Join: grpc.aio.UnaryUnaryMultiCallable[
-            cluster_pb2.ClusterServiceJoinRequest, cluster_pb2.ClusterServiceJoinResponse
-        ] = channel.unary_unary(
-            "/gomsg.v1.ClusterService/Join",
-            request_serializer=cluster_pb2.ClusterServiceJoinRequest.SerializeToString,
-            response_deserializer=cluster_pb2.ClusterServiceJoinResponse.FromString,
-        )
-        self.Leave: grpc.aio.UnaryUnaryMultiCallable[
-            cluster_pb2.ClusterServiceLeaveRequest, cluster_pb2.ClusterServiceLeaveResponse
-        ] = channel.unary_unary(
-            "/gomsg.v1.ClusterService/Leave",
-            request_serializer=cluster_pb2.ClusterServiceLeaveRequest.SerializeToString,
-            response_deserializer=cluster_pb2.ClusterServiceLeaveResponse.FromString,
-        )
-        self.Stats: grpc.aio.UnaryUnaryMultiCallable[
-            cluster_pb2.ClusterServiceStatsRequest, cluster_pb2.ClusterServiceStatsResponse
-        ] = channel.unary_unary(
-            "/gomsg.v1.ClusterService/Stats",
-            request_serializer=cluster_pb2.ClusterServiceStatsRequest.SerializeToString,
-            response_deserializer=cluster_pb2.ClusterServiceStatsResponse.FromString,
-        )
-        self.GetTopology: grpc.aio.UnaryUnaryMultiCallable[
-            cluster_pb2.ClusterServiceGetTopologyRequest, cluster_pb2.ClusterServiceGetTopologyResponse
-        ] = channel.unary_unary(
-            "/gomsg.v1.ClusterService/GetTopology",
-            request_serializer=cluster_pb2.ClusterServiceGetTopologyRequest.SerializeToString,
-            response_deserializer=cluster_pb2.ClusterServiceGetTopologyResponse.FromString,
-        )
-        self.WatchStats: grpc.aio.UnaryStreamMultiCallable[
-            cluster_pb2.ClusterServiceWatchStatsRequest, cluster_pb2.ClusterServiceWatchStatsResponse
-        ] = channel.unary_stream(
-            "/gomsg.v1.ClusterService/WatchStats",
-            request_serializer=cluster_pb2.ClusterServiceWatchStatsRequest.SerializeToString,
-            response_deserializer=cluster_pb2.ClusterServiceWatchStatsResponse.FromString,
-        )
-
-
-class PipelineServiceClient:
-    """The rpcs of gomsg.v1.PipelineService."""
-
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self.Execute: grpc.aio.StreamStreamMultiCallable[
-            pipeline_pb2.PipelineServiceExecuteRequest, pipeline_pb2.PipelineServiceExecuteResponse
-        ] = channel.stream_stream(
-            "/gomsg.v1.PipelineService/Execute",
-            request_serializer=pipeline_pb2.PipelineServiceExecuteRequest.SerializeToString,
-            response_deserializer=pipeline_pb2.PipelineServiceExecuteResponse.FromString,
-        )
-        self.OpenSession: grpc.aio.UnaryUnaryMultiCallable[
-            pipeline_pb2.PipelineServiceOpenSessionRequest, pipeline_pb2.PipelineServiceOpenSessionResponse
-        ] = channel.unary_unary(
-            "/gomsg.v1.PipelineService/OpenSession",
-            request_serializer=pipeline_pb2.PipelineServiceOpenSessionRequest.SerializeToString,
-            response_deserializer=pipeline_pb2.PipelineServiceOpenSessionResponse.FromString,
-        )
-        self.CloseSession: grpc.aio.UnaryUnaryMultiCallable[
-            pipeline_pb2.PipelineServiceCloseSessionRequest, pipeline_pb2.PipelineServiceCloseSessionResponse
-        ] = channel.unary_unary(
-            "/gomsg.v1.PipelineService/CloseSession",
-            request_serializer=pipeline_pb2.PipelineServiceCloseSessionRequest.SerializeToString,
-            response_deserializer=pipeline_pb2.PipelineServiceCloseSessionResponse.FromString,
         )

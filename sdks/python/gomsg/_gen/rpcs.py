@@ -6,6 +6,15 @@ from __future__ import annotations
 from gomsg._rpc import Rpc
 
 
+CLUSTER_SERVICE_NODES = Rpc("/gomsg.v1.ClusterService/Nodes", 401, is_write=False, is_idempotent=True)
+CLUSTER_SERVICE_STATUS = Rpc("/gomsg.v1.ClusterService/Status", 402, is_write=False, is_idempotent=True)
+CLUSTER_SERVICE_LEADER = Rpc("/gomsg.v1.ClusterService/Leader", 403, is_write=False, is_idempotent=True)
+CLUSTER_SERVICE_HEALTH = Rpc("/gomsg.v1.ClusterService/Health", 404, is_write=False, is_idempotent=True)
+CLUSTER_SERVICE_JOIN = Rpc("/gomsg.v1.ClusterService/Join", 405, is_write=True, is_idempotent=True)
+CLUSTER_SERVICE_LEAVE = Rpc("/gomsg.v1.ClusterService/Leave", 406, is_write=True, is_idempotent=True)
+CLUSTER_SERVICE_STATS = Rpc("/gomsg.v1.ClusterService/Stats", 407, is_write=False, is_idempotent=True)
+CLUSTER_SERVICE_GET_TOPOLOGY = Rpc("/gomsg.v1.ClusterService/GetTopology", 408, is_write=False, is_idempotent=True)
+CLUSTER_SERVICE_WATCH_STATS = Rpc("/gomsg.v1.ClusterService/WatchStats", 409, is_write=False, is_idempotent=True)
 KV_SERVICE_SET = Rpc("/gomsg.v1.KVService/Set", 101, is_write=True, is_idempotent=True)
 KV_SERVICE_GET = Rpc("/gomsg.v1.KVService/Get", 102, is_write=False, is_idempotent=True)
 KV_SERVICE_EXISTS = Rpc("/gomsg.v1.KVService/Exists", 103, is_write=False, is_idempotent=True)
@@ -20,6 +29,19 @@ KV_SERVICE_EXPIRE = Rpc("/gomsg.v1.KVService/Expire", 111, is_write=True, is_ide
 KV_SERVICE_PERSIST = Rpc("/gomsg.v1.KVService/Persist", 112, is_write=True, is_idempotent=True)
 KV_SERVICE_TTL = Rpc("/gomsg.v1.KVService/TTL", 113, is_write=False, is_idempotent=True)
 KV_SERVICE_WATCH = Rpc("/gomsg.v1.KVService/Watch", 114, is_write=False, is_idempotent=True)
+PIPELINE_SERVICE_EXECUTE = Rpc("/gomsg.v1.PipelineService/Execute", 501, is_write=True, is_idempotent=False)
+PIPELINE_SERVICE_OPEN_SESSION = Rpc(
+    "/gomsg.v1.PipelineService/OpenSession",
+    502,
+    is_write=True,
+    is_idempotent=False,
+)
+PIPELINE_SERVICE_CLOSE_SESSION = Rpc(
+    "/gomsg.v1.PipelineService/CloseSession",
+    503,
+    is_write=True,
+    is_idempotent=True,
+)
 QUEUE_SERVICE_CREATE = Rpc("/gomsg.v1.QueueService/Create", 201, is_write=True, is_idempotent=False)
 QUEUE_SERVICE_CONFIGURE = Rpc("/gomsg.v1.QueueService/Configure", 202, is_write=True, is_idempotent=True)
 QUEUE_SERVICE_PUSH = Rpc("/gomsg.v1.QueueService/Push", 203, is_write=True, is_idempotent=False)
@@ -49,25 +71,3 @@ STREAM_SERVICE_INFO = Rpc("/gomsg.v1.StreamService/Info", 311, is_write=False, i
 STREAM_SERVICE_LIST = Rpc("/gomsg.v1.StreamService/List", 312, is_write=False, is_idempotent=True)
 STREAM_SERVICE_DELETE = Rpc("/gomsg.v1.StreamService/Delete", 313, is_write=True, is_idempotent=True)
 STREAM_SERVICE_PURGE = Rpc("/gomsg.v1.StreamService/Purge", 314, is_write=True, is_idempotent=True)
-CLUSTER_SERVICE_NODES = Rpc("/gomsg.v1.ClusterService/Nodes", 401, is_write=False, is_idempotent=True)
-CLUSTER_SERVICE_STATUS = Rpc("/gomsg.v1.ClusterService/Status", 402, is_write=False, is_idempotent=True)
-CLUSTER_SERVICE_LEADER = Rpc("/gomsg.v1.ClusterService/Leader", 403, is_write=False, is_idempotent=True)
-CLUSTER_SERVICE_HEALTH = Rpc("/gomsg.v1.ClusterService/Health", 404, is_write=False, is_idempotent=True)
-CLUSTER_SERVICE_JOIN = Rpc("/gomsg.v1.ClusterService/Join", 405, is_write=True, is_idempotent=True)
-CLUSTER_SERVICE_LEAVE = Rpc("/gomsg.v1.ClusterService/Leave", 406, is_write=True, is_idempotent=True)
-CLUSTER_SERVICE_STATS = Rpc("/gomsg.v1.ClusterService/Stats", 407, is_write=False, is_idempotent=True)
-CLUSTER_SERVICE_GET_TOPOLOGY = Rpc("/gomsg.v1.ClusterService/GetTopology", 408, is_write=False, is_idempotent=True)
-CLUSTER_SERVICE_WATCH_STATS = Rpc("/gomsg.v1.ClusterService/WatchStats", 409, is_write=False, is_idempotent=True)
-PIPELINE_SERVICE_EXECUTE = Rpc("/gomsg.v1.PipelineService/Execute", 501, is_write=True, is_idempotent=False)
-PIPELINE_SERVICE_OPEN_SESSION = Rpc(
-    "/gomsg.v1.PipelineService/OpenSession",
-    502,
-    is_write=True,
-    is_idempotent=False,
-)
-PIPELINE_SERVICE_CLOSE_SESSION = Rpc(
-    "/gomsg.v1.PipelineService/CloseSession",
-    503,
-    is_write=True,
-    is_idempotent=True,
-)

@@ -10,15 +10,15 @@ from gomsg._sync.runner import Runner
 
 class Services:
     def __init__(self, core: Core) -> None:
+        self.cluster = cluster.Cluster(core)
         self.kv = kv.KV(core)
         self.queue = queue.Queue(core)
         self.stream = stream.Stream(core)
-        self.cluster = cluster.Cluster(core)
 
 
 class SyncServices:
     def __init__(self, runner: Runner, services: Services) -> None:
+        self.cluster = sync_cluster.Cluster(runner, services.cluster)
         self.kv = sync_kv.KV(runner, services.kv)
         self.queue = sync_queue.Queue(runner, services.queue)
         self.stream = sync_stream.Stream(runner, services.stream)
-        self.cluster = sync_cluster.Cluster(runner, services.cluster)

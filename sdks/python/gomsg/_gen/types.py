@@ -11,6 +11,38 @@ from enum import StrEnum
 from gomsg import _values
 
 
+class NodeState(StrEnum):
+    """How a node is doing."""
+
+    JOINING = "joining"
+    """Joining: it receives data and does not vote yet."""
+
+    UP = "up"
+    """Up and serving."""
+
+    DOWN = "down"
+    """Not heard of for a while."""
+
+    LEAVING = "leaving"
+    """Leaving: its data moves to the others."""
+
+    DRAINING = "draining"
+    """Shutting down: it finishes what it took and takes nothing new."""
+
+
+class ClusterState(StrEnum):
+    """How the cluster is doing."""
+
+    HEALTHY = "healthy"
+    """Every group has all its replicas and a leader."""
+
+    DEGRADED = "degraded"
+    """Every group has a leader, some miss replicas."""
+
+    UNAVAILABLE = "unavailable"
+    """Some group has no leader: its slots take no writes."""
+
+
 class Consistency(StrEnum):
     """How fresh a read must be."""
 
@@ -50,36 +82,252 @@ class MessageState(StrEnum):
     """Out of deliveries, or sent here by a Nack. Stays until redriven, purged or past dead_letter_ttl."""
 
 
-class NodeState(StrEnum):
-    """How a node is doing."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A node."""
 
-    JOINING = "joining"
-    """Joining: it receives data and does not vote yet."""
+    node_id: str
+    """Id of the node; never used again after it left."""
 
-    UP = "up"
-    """Up and serving."""
+    address: str
+    """`host:port` where clients and nodes reach it."""
 
-    DOWN = "down"
-    """Not heard of for a while."""
+    state: NodeState | None
+    """How it is doing."""
 
-    LEAVING = "leaving"
-    """Leaving: its data moves to the others."""
+    leader: bool
+    """Whether it leads the control group."""
 
-    DRAINING = "draining"
-    """Shutting down: it finishes what it took and takes nothing new."""
+    version: str
+    """Version of its program."""
+
+    host_label: str
+    """Failure domain: replicas of a group are kept on nodes of different labels."""
+
+    started_at: datetime | None
+    """When its process started."""
+
+    replicas: int
+    """Groups of which it holds a replica."""
+
+    leaders: int
+    """Groups that it leads."""
 
 
-class ClusterState(StrEnum):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupStatus:
+    """State of one Raft group."""
+
+    group: int
+    """Id of the group; 0 is the control group."""
+
+    leader_node_id: str
+    """Node that leads it; empty = none."""
+
+    term: int
+    """Raft term."""
+
+    commit_index: int
+    """Highest index known to be committed."""
+
+    applied_index: int
+    """Highest index applied by the answering node."""
+
+    voter_node_ids: list[str]
+    """Nodes that vote."""
+
+    learner_node_ids: list[str]
+    """Nodes that receive and do not vote."""
+
+    slots: int
+    """Number of slots that it owns."""
+
+    flushed_index: int
+    """Index up to which the answering node's state is on disk outside the log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterStatus:
+    """Response of Status."""
+
+    state: ClusterState | None
     """How the cluster is doing."""
 
-    HEALTHY = "healthy"
-    """Every group has all its replicas and a leader."""
+    cluster_id: str
+    """Id of the cluster, made when it was bootstrapped."""
 
-    DEGRADED = "degraded"
-    """Every group has a leader, some miss replicas."""
+    clustered: bool
+    """Whether the node runs in a cluster, or alone."""
 
-    UNAVAILABLE = "unavailable"
-    """Some group has no leader: its slots take no writes."""
+    topology_epoch: int
+    """Epoch of the slot map."""
+
+    groups: list[GroupStatus]
+    """The groups, by id."""
+
+    problems: list[str]
+    """What is wrong, one sentence each; empty when healthy."""
+
+    nodes_up: int
+    """Nodes that are up."""
+
+    nodes_total: int
+    """Nodes in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthCheck:
+    """One check."""
+
+    name: str
+    """What was checked: `log`, `storage`, `disk`, `memory`, `consensus`."""
+
+    ok: bool
+    """Whether it is well."""
+
+    detail: str
+    """What was found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeHealth:
+    """Response of Health."""
+
+    healthy: bool
+    """Whether the node serves reads and writes."""
+
+    node: Node | None
+    """The node."""
+
+    checks: list[HealthCheck]
+    """What was checked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStats:
+    """Figures of one node."""
+
+    node_id: str
+    """Id of the node; empty in the sum."""
+
+    keys: int
+    """Keys."""
+
+    queues: int
+    """Queues."""
+
+    queue_messages: int
+    """Messages in queues, in all states."""
+
+    topics: int
+    """Topics."""
+
+    stream_messages: int
+    """Messages kept in topics."""
+
+    calls_total: int
+    """Calls answered since the process started."""
+
+    errors_total: int
+    """Of them, failed ones."""
+
+    calls_per_second: float
+    """Calls a second over the last interval (10 s, or the interval of WatchStats)."""
+
+    log_entries_total: int
+    """Log entries written since the process started."""
+
+    log_bytes_total: int
+    """Bytes written to the log since the process started."""
+
+    log_syncs_total: int
+    """Syncs of the log since the process started."""
+
+    log_sync_p50: float | None
+    """Median time of a log sync over the last interval."""
+
+    log_sync_p99: float | None
+    """99th percentile of the same."""
+
+    disk_bytes: int
+    """Bytes of the data folder."""
+
+    disk_free_bytes: int
+    """Bytes free on its disk."""
+
+    memory_bytes: int
+    """Resident memory of the process."""
+
+    cpu_time: float | None
+    """CPU time used since the process started."""
+
+    connections: int
+    """Open connections."""
+
+    subscriptions: int
+    """Open watches, subscriptions and consumers."""
+
+    in_flight_bytes: int
+    """Bytes of requests that are being worked on."""
+
+    uptime: float | None
+    """Time since the process started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterStats:
+    """Figures of the cluster at one moment."""
+
+    taken_at: datetime | None
+    """When they were taken."""
+
+    total: NodeStats | None
+    """The sum over the nodes; counts of keys, queues and topics count each once."""
+
+    nodes: list[NodeStats]
+    """Each node, by id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotRange:
+    """A run of slots."""
+
+    first: int
+    """First slot."""
+
+    last: int
+    """Last slot, inclusive."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupTopology:
+    """Where one group lives."""
+
+    group: int
+    """Id of the group."""
+
+    slots: list[SlotRange]
+    """Slots that it owns."""
+
+    leader_node_id: str
+    """Node that leads it; empty = none known."""
+
+    replica_node_ids: list[str]
+    """Nodes that hold a replica."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """Response of GetTopology."""
+
+    epoch: int
+    """Epoch of the slot map; rises with every change."""
+
+    groups: list[GroupTopology]
+    """The data groups, by id."""
+
+    nodes: list[Node]
+    """The nodes, by id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -460,251 +708,3 @@ class TopicInfo:
 
     created_at: datetime | None
     """When the topic was created."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """A node."""
-
-    node_id: str
-    """Id of the node; never used again after it left."""
-
-    address: str
-    """`host:port` where clients and nodes reach it."""
-
-    state: NodeState | None
-    """How it is doing."""
-
-    leader: bool
-    """Whether it leads the control group."""
-
-    version: str
-    """Version of its program."""
-
-    host_label: str
-    """Failure domain: replicas of a group are kept on nodes of different labels."""
-
-    started_at: datetime | None
-    """When its process started."""
-
-    replicas: int
-    """Groups of which it holds a replica."""
-
-    leaders: int
-    """Groups that it leads."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupStatus:
-    """State of one Raft group."""
-
-    group: int
-    """Id of the group; 0 is the control group."""
-
-    leader_node_id: str
-    """Node that leads it; empty = none."""
-
-    term: int
-    """Raft term."""
-
-    commit_index: int
-    """Highest index known to be committed."""
-
-    applied_index: int
-    """Highest index applied by the answering node."""
-
-    voter_node_ids: list[str]
-    """Nodes that vote."""
-
-    learner_node_ids: list[str]
-    """Nodes that receive and do not vote."""
-
-    slots: int
-    """Number of slots that it owns."""
-
-    flushed_index: int
-    """Index up to which the answering node's state is on disk outside the log."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterStatus:
-    """Response of Status."""
-
-    state: ClusterState | None
-    """How the cluster is doing."""
-
-    cluster_id: str
-    """Id of the cluster, made when it was bootstrapped."""
-
-    clustered: bool
-    """Whether the node runs in a cluster, or alone."""
-
-    topology_epoch: int
-    """Epoch of the slot map."""
-
-    groups: list[GroupStatus]
-    """The groups, by id."""
-
-    problems: list[str]
-    """What is wrong, one sentence each; empty when healthy."""
-
-    nodes_up: int
-    """Nodes that are up."""
-
-    nodes_total: int
-    """Nodes in all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthCheck:
-    """One check."""
-
-    name: str
-    """What was checked: `log`, `storage`, `disk`, `memory`, `consensus`."""
-
-    ok: bool
-    """Whether it is well."""
-
-    detail: str
-    """What was found."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeHealth:
-    """Response of Health."""
-
-    healthy: bool
-    """Whether the node serves reads and writes."""
-
-    node: Node | None
-    """The node."""
-
-    checks: list[HealthCheck]
-    """What was checked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeStats:
-    """Figures of one node."""
-
-    node_id: str
-    """Id of the node; empty in the sum."""
-
-    keys: int
-    """Keys."""
-
-    queues: int
-    """Queues."""
-
-    queue_messages: int
-    """Messages in queues, in all states."""
-
-    topics: int
-    """Topics."""
-
-    stream_messages: int
-    """Messages kept in topics."""
-
-    calls_total: int
-    """Calls answered since the process started."""
-
-    errors_total: int
-    """Of them, failed ones."""
-
-    calls_per_second: float
-    """Calls a second over the last interval (10 s, or the interval of WatchStats)."""
-
-    log_entries_total: int
-    """Log entries written since the process started."""
-
-    log_bytes_total: int
-    """Bytes written to the log since the process started."""
-
-    log_syncs_total: int
-    """Syncs of the log since the process started."""
-
-    log_sync_p50: float | None
-    """Median time of a log sync over the last interval."""
-
-    log_sync_p99: float | None
-    """99th percentile of the same."""
-
-    disk_bytes: int
-    """Bytes of the data folder."""
-
-    disk_free_bytes: int
-    """Bytes free on its disk."""
-
-    memory_bytes: int
-    """Resident memory of the process."""
-
-    cpu_time: float | None
-    """CPU time used since the process started."""
-
-    connections: int
-    """Open connections."""
-
-    subscriptions: int
-    """Open watches, subscriptions and consumers."""
-
-    in_flight_bytes: int
-    """Bytes of requests that are being worked on."""
-
-    uptime: float | None
-    """Time since the process started."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterStats:
-    """Figures of the cluster at one moment."""
-
-    taken_at: datetime | None
-    """When they were taken."""
-
-    total: NodeStats | None
-    """The sum over the nodes; counts of keys, queues and topics count each once."""
-
-    nodes: list[NodeStats]
-    """Each node, by id."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlotRange:
-    """A run of slots."""
-
-    first: int
-    """First slot."""
-
-    last: int
-    """Last slot, inclusive."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupTopology:
-    """Where one group lives."""
-
-    group: int
-    """Id of the group."""
-
-    slots: list[SlotRange]
-    """Slots that it owns."""
-
-    leader_node_id: str
-    """Node that leads it; empty = none known."""
-
-    replica_node_ids: list[str]
-    """Nodes that hold a replica."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Topology:
-    """Response of GetTopology."""
-
-    epoch: int
-    """Epoch of the slot map; rises with every change."""
-
-    groups: list[GroupTopology]
-    """The data groups, by id."""
-
-    nodes: list[Node]
-    """The nodes, by id."""

@@ -9,6 +9,15 @@ import gomsg
 
 
 METHODS: dict[str, Method] = {
+    "cluster.nodes": Method("cluster", "nodes", "unary", (), {}, "timeout", False),
+    "cluster.status": Method("cluster", "status", "unary", (), {}, "timeout", False),
+    "cluster.leader": Method("cluster", "leader", "unary", (), {}, "timeout", False),
+    "cluster.health": Method("cluster", "health", "unary", (None,), {}, "timeout", False),
+    "cluster.join": Method("cluster", "join", "unary", (None, None), {}, "timeout", False),
+    "cluster.leave": Method("cluster", "leave", "unary", (None,), {}, "timeout", False),
+    "cluster.stats": Method("cluster", "stats", "unary", (), {}, "timeout", False),
+    "cluster.topology": Method("cluster", "topology", "unary", (), {}, "timeout", False),
+    "cluster.watch_stats": Method("cluster", "watch_stats", "stream", (), {}, "timeout", False),
     "kv.set": Method("kv", "set", "unary", (None, None), {}, "timeout", False),
     "kv.set_ttl": Method("kv", "set_ttl", "unary", (None, None, None), {}, "timeout", False),
     "kv.set_version": Method("kv", "set_version", "unary", (None, None), {}, "timeout", False),
@@ -112,19 +121,11 @@ METHODS: dict[str, Method] = {
     "stream.list_iter": Method("stream", "list_iter", "iter", (), {}, "timeout", False),
     "stream.delete": Method("stream", "delete", "unary", (None,), {}, "timeout", False),
     "stream.purge": Method("stream", "purge", "unary", (None,), {}, "timeout", False),
-    "cluster.nodes": Method("cluster", "nodes", "unary", (), {}, "timeout", False),
-    "cluster.status": Method("cluster", "status", "unary", (), {}, "timeout", False),
-    "cluster.leader": Method("cluster", "leader", "unary", (), {}, "timeout", False),
-    "cluster.health": Method("cluster", "health", "unary", (None,), {}, "timeout", False),
-    "cluster.join": Method("cluster", "join", "unary", (None, None), {}, "timeout", False),
-    "cluster.leave": Method("cluster", "leave", "unary", (None,), {}, "timeout", False),
-    "cluster.stats": Method("cluster", "stats", "unary", (), {}, "timeout", False),
-    "cluster.topology": Method("cluster", "topology", "unary", (), {}, "timeout", False),
-    "cluster.watch_stats": Method("cluster", "watch_stats", "stream", (), {}, "timeout", False),
 }
 
 
 DURATIONS: dict[str, frozenset[str]] = {
+    "NodeStats": frozenset(("log_sync_p50", "log_sync_p99", "cpu_time", "uptime",)),
     "KVWrite": frozenset(("ttl",)),
     "QueueSettings": frozenset(
         ("lease", "retry_backoff", "retry_backoff_max", "message_ttl", "dead_letter_ttl", "dedup_window",),
@@ -133,7 +134,6 @@ DURATIONS: dict[str, frozenset[str]] = {
     "QueueStats": frozenset(("oldest_ready_age",)),
     "TopicSettings": frozenset(("retention_age",)),
     "ConsumerInfo": frozenset(("lag_time",)),
-    "NodeStats": frozenset(("log_sync_p50", "log_sync_p99", "cpu_time", "uptime",)),
 }
 """Fields that are lengths of time, by type."""
 
