@@ -5,7 +5,14 @@
 import { nodeOf } from '../replica-id.ts';
 import { replicaWeights } from './loads.ts';
 import type { PlacementOptions } from './options.ts';
-import type { ClusterPicture, GroupPicture, MoveReason, NodePicture, PlacementChange } from './picture.ts';
+import {
+  type ClusterPicture,
+  type GroupPicture,
+  hasDesiredVoters,
+  type MoveReason,
+  type NodePicture,
+  type PlacementChange,
+} from './picture.ts';
 
 export class BoardNode {
   readonly node: number;
@@ -58,11 +65,8 @@ export class BoardGroup {
     this.weight = weight;
     this.nodes = desired.map((replica) => find(nodeOf(replica)));
     this.leader = report && find(nodeOf(report.leader));
-    this.isSettled =
-      report !== undefined &&
-      report.others.length === 0 &&
-      report.voters.length === desired.length &&
-      desired.every((replica) => report.voters.includes(replica));
+    // A data group has no learners but those that are on their way to vote, or on their way out.
+    this.isSettled = hasDesiredVoters(picture) && report?.learners.length === 0;
   }
 
   /** Whether this plan may still change it. */

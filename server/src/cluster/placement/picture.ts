@@ -17,8 +17,9 @@ export interface NodePicture {
 export interface GroupReport {
   readonly leader: number;
   readonly voters: readonly number[];
-  /** Learners, and in a joint configuration the voters on their way out. */
-  readonly others: readonly number[];
+  /** The outgoing majority while a change is under way, else empty. */
+  readonly votersOutgoing: readonly number[];
+  readonly learners: readonly number[];
   /** Members that have nearly the whole log and answer, the leader among them. */
   readonly caughtUp: readonly number[];
 }
@@ -40,6 +41,16 @@ export interface GroupPicture {
   /** Undefined while no leader is known: nobody could carry out a change, so the group is left alone. */
   readonly report: GroupReport | undefined;
   readonly load: GroupLoad;
+}
+
+/** Whether the voters are those that are to be, with no change under way. Learners may come and go. */
+export function hasDesiredVoters({ desired, report }: GroupPicture): boolean {
+  return (
+    report !== undefined &&
+    report.votersOutgoing.length === 0 &&
+    report.voters.length === desired.length &&
+    desired.every((replica) => report.voters.includes(replica))
+  );
 }
 
 export interface ClusterPicture {

@@ -43,28 +43,25 @@ describe('100 nodes with 1024 groups', () => {
     const cluster = largeCluster();
     expectEven(cluster.replicaCounts(), REPLICAS);
     expectEven(cluster.leaderCounts(), GROUPS);
-    const report: string[] = [];
-    const measure = (what: string, least: number, leastAllowed: number): void => {
-      const { moves, transfers, rounds } = cluster.converge(ROUNDS_MAX);
-      report.push(`${what}: ${moves} moves (${least} to be even), ${transfers} transfers, ${rounds} rounds`);
+    const expectMoves = (least: number, leastAllowed: number): void => {
+      const { moves } = cluster.converge(ROUNDS_MAX);
       expectEven(cluster.replicaCounts(), REPLICAS);
       expectEven(cluster.leaderCounts(), GROUPS);
-      expect(moves).toBeLessThanOrEqual(Math.ceil(1.1 * least));
+      expect(moves).toBeLessThanOrEqual(Math.ceil(1.05 * least));
       expect(moves).toBeGreaterThanOrEqual(leastAllowed);
     };
 
     const oneMore = movesMin(cluster.replicaCounts(), 1);
     cluster.join();
-    measure('one joins', oneMore, 0.9 * oneMore);
+    expectMoves(oneMore, 0.9 * oneMore);
 
     const held = cluster.replicaCounts().get(50)!;
     cluster.leave(50);
-    measure('one leaves', held, held);
+    expectMoves(held, held);
 
     const tenMore = movesMin(cluster.replicaCounts(), 10);
     for (let node = 0; node < 10; node++) cluster.join();
-    measure('ten join', tenMore, 0.9 * tenMore);
-    console.info(report.join('\n'));
+    expectMoves(tenMore, 0.9 * tenMore);
   });
 
   it('keep ten labels apart and even', () => {
@@ -101,6 +98,5 @@ describe('100 nodes with 1024 groups', () => {
     cluster.setReplication(5);
     time('all at once');
     for (const [what, took_ms] of durations) expect(took_ms, what).toBeLessThan(100);
-    console.info(durations.map(([what, took_ms]) => `${what}: ${took_ms.toFixed(1)} ms`).join(', '));
   });
 });

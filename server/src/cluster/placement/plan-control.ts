@@ -5,7 +5,7 @@
 import { nodeOf } from '../replica-id.ts';
 import { BoardNode, sharing } from './board.ts';
 import { defaultPlacementOptions, type PlacementOptions } from './options.ts';
-import type { ClusterPicture, PlacementChange } from './picture.ts';
+import { type ClusterPicture, hasDesiredVoters, type PlacementChange } from './picture.ts';
 import { best } from './repair.ts';
 
 /** Undefined when the voters are as they should be, or cannot be changed now. */
@@ -15,11 +15,7 @@ export function planControlVoters(
 ): PlacementChange | undefined {
   const { group, epoch, desired, report } = picture.control;
   // One change after the other, and none that nobody could carry out.
-  const isSettled =
-    report !== undefined &&
-    report.voters.length === desired.length &&
-    desired.every((replica) => report.voters.includes(replica));
-  if (!isSettled) return undefined;
+  if (report === undefined || !hasDesiredVoters(picture.control)) return undefined;
 
   const nodes = picture.nodes.map((node) => new BoardNode(node, options.downAfter_ms));
   const current = nodes.filter(({ node }) => desired.some((replica) => nodeOf(replica) === node));

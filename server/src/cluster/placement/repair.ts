@@ -122,7 +122,7 @@ function hasCandidate(board: Board, taken: readonly BoardNode[]): boolean {
  */
 function giveUpLostTargets(board: Board, group: BoardGroup, fairShare: number): void {
   const { desired, report } = group.picture;
-  const members = [...report!.voters, ...report!.others];
+  const members = [...report!.voters, ...report!.votersOutgoing, ...report!.learners];
   const lost = group.nodes.filter(
     (node, position) => node.isLost && !report!.voters.includes(desired[position]!),
   );

@@ -26,6 +26,7 @@ import { evenRanges } from '../../slot-map.ts';
 import { defaultPlacementOptions, type PlacementOptions } from '../options.ts';
 import type { ClusterPicture, GroupLoad, GroupPicture, PlacementChange } from '../picture.ts';
 import { planControlVoters } from '../plan-control.ts';
+import { planDepartures } from '../plan-departures.ts';
 import { planLeaders } from '../plan-leaders.ts';
 import { planReplicas } from '../plan-replicas.ts';
 
@@ -164,9 +165,7 @@ export class SimulatedCluster {
       assert.ok(!isFailure(outcome) || placements.some((change) => change.group === group));
     }
     const advanced = this.groups.filter((group) => this.#advance(group)).length;
-    for (const { number, standing } of this.driver.machine.members()) {
-      if (standing === 'leaving' && !this.holdsAnything(number)) this.driver.left(number);
-    }
+    for (const node of planDepartures(this.picture())) this.#do(this.driver.left(node));
     const isQuiet = placements.length + leaders.length + advanced === 0 && control === undefined;
     return { moves, transfers: leaders.length, isQuiet };
   }
@@ -199,15 +198,6 @@ export class SimulatedCluster {
     return this.#countBy(({ leader }) => (leader === undefined ? [] : [leader]));
   }
 
-  holdsAnything(node: number): boolean {
-    const has = (replicas: readonly number[]) => replicas.some((replica) => nodeOf(replica) === node);
-    return this.groups.some(
-      ({ group, configuration }) =>
-        has(this.driver.machine.placement(group)!.desired.voters) ||
-        has(group === 0 ? configuration.voters : members(configuration)),
-    );
-  }
-
   #countBy(replicas: (group: SimulatedGroup) => readonly number[]): Map<number, number> {
     const staying = this.driver.machine.members().filter(({ standing }) => standing === 'active');
     const counts = new Map(staying.map(({ number }) => [number, 0]));
@@ -226,7 +216,8 @@ export class SimulatedCluster {
         : {
             leader,
             voters: configuration.voters,
-            others: configuration.learners,
+            votersOutgoing: configuration.votersOutgoing,
+            learners: configuration.learners,
             caughtUp: [...caughtUp].filter((replica) => this.#isUp(replica)),
           };
     return { group, epoch, desired: desired.voters, preferredLeader, report, load };
