@@ -1,5 +1,7 @@
 /** A connection to another node, for as long as its link lasts. */
-import { ChannelCredentials } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
+import { ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
 import { createChannel, createClient } from 'nice-grpc';
 import { PeerService } from '../../gen/gomsg/internal/v1/peer_pb.js';
 import type { TlsOptions } from '../../transport/port.ts';
@@ -28,7 +30,8 @@ export class PeerChannel {
   constructor(address: string, tls: TlsOptions | undefined, limits: LinkLimits) {
     this.#address = address;
     this.#maxUnsentBytes = limits.maxUnsentBytes;
-    this.#channel = createChannel(address, credentials(tls), {
+    this.#channel = createChannel(address, credentials(address, tls), {
+      ...(tls !== undefined && nameOptions(address)),
       'grpc.use_local_subchannel_pool': 1,
       'grpc.enable_channelz': 0,
       'grpc.enable_http_proxy': 0,
@@ -60,9 +63,28 @@ export class PeerChannel {
   }
 }
 
-function credentials(tls: TlsOptions | undefined): ChannelCredentials {
+function credentials(address: string, tls: TlsOptions | undefined): ChannelCredentials {
   if (tls === undefined) return ChannelCredentials.createInsecure();
-  return ChannelCredentials.createSsl(pem(tls.ca), pem(tls.key), pem(tls.cert));
+  const ip = ipOf(address);
+  return ChannelCredentials.createSsl(pem(tls.ca), pem(tls.key), pem(tls.cert), {
+    ...(ip !== undefined && {
+      checkServerIdentity: (_name, certificate) => checkServerIdentity(ip, certificate),
+    }),
+  });
+}
+
+/**
+ * grpc-js asks for the host by name in the TLS handshake, and an IP address is no name there (RFC 6066 §3). For one it is
+ * given a name that nobody has; the certificate is then checked for the address.
+ */
+function nameOptions(address: string): ChannelOptions {
+  return ipOf(address) === undefined ? {} : { 'grpc.ssl_target_name_override': 'gomsg-node' };
+}
+
+/** The host of `host:port` when it is an IP address. */
+function ipOf(address: string): string | undefined {
+  const host = address.slice(0, address.lastIndexOf(':')).replace(/^\[(.*)\]$/, '$1');
+  return isIP(host) === 0 ? undefined : host;
 }
 
 function pem(given: TlsOptions['ca'] | TlsOptions['key']): Buffer | null {
