@@ -104,11 +104,14 @@ class LeaderPlan {
   evenOutCounts(): void {
     const sources = this.#leaders.filter(({ node }) => node.isTaker).sort((a, b) => byLead(b, a));
     const fewest = () => Math.min(...sources.map(({ groups }) => groups.size));
+    // Who was passed on a search for nothing, by one who leads as many or more, would search for nothing too.
+    const passed = new Set<Leader>();
     for (const from of sources) {
-      while (this.#left > 0 && evensOut(from.groups.size, fewest(), this.#range)) {
-        const way = this.#wayDown(from);
+      while (this.#left > 0 && !passed.has(from) && evensOut(from.groups.size, fewest(), this.#range)) {
+        const way = this.#wayDown(from, passed);
         if (way === undefined || way.length > this.#left) break;
         for (const { group, to } of way) this.#transfer(group, to);
+        passed.clear();
       }
     }
   }
@@ -131,7 +134,10 @@ class LeaderPlan {
     }
   }
 
-  #wayDown(from: Leader): { readonly group: LedGroup; readonly to: Leader }[] | undefined {
+  #wayDown(
+    from: Leader,
+    passed: Set<Leader>,
+  ): { readonly group: LedGroup; readonly to: Leader }[] | undefined {
     const cameBy = new Map<Leader, { readonly group: LedGroup; readonly from: Leader } | undefined>([
       [from, undefined],
     ]);
@@ -147,6 +153,7 @@ class LeaderPlan {
         }
       }
     }
+    for (const at of queue) passed.add(at);
     return undefined;
   }
 
