@@ -89,7 +89,7 @@ export class StepRunner {
       case 'await':
         return this.#await(step, scope);
       case 'cancel': {
-        const { pending } = this.#startedCall(step.call, place);
+        const { pending } = this.#startedCall(step.call, scope, place);
         await within(this.#clients.cancel(pending.id), CONTROL_MS, place, 'cancelling was not answered');
         return;
       }
@@ -170,7 +170,7 @@ export class StepRunner {
     if (step.eventually) return this.#poll(step, scope);
     const pending = await this.#clients.call(step, scope);
     if (step.start !== undefined) {
-      this.#started.set(step.start, { method, pending });
+      this.#started.set(String(scope.fill(step.start, place)), { method, pending });
       return;
     }
     const outcome = await within(pending.outcome, within_ms, place, `${method} was not answered`);
@@ -200,7 +200,7 @@ export class StepRunner {
   }
 
   async #await(step: AwaitStep, scope: Scope): Promise<void> {
-    const { method, pending } = this.#startedCall(step.call, step.place);
+    const { method, pending } = this.#startedCall(step.call, scope, step.place);
     const outcome = await within(
       pending.outcome,
       step.within_ms,
@@ -210,7 +210,8 @@ export class StepRunner {
     keep(step.keep, this.#hold(method, outcome, step.expect, scope, step.place, method), scope);
   }
 
-  #startedCall(name: string, place: Place): StartedCall {
+  #startedCall(given: string, scope: Scope, place: Place): StartedCall {
+    const name = String(scope.fill(given, place));
     const started = this.#started.get(name);
     if (started === undefined) throw new CaseFileError(place, `no call was started as ${name}`);
     return started;

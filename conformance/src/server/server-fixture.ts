@@ -27,12 +27,12 @@ const FLAGS: Readonly<Record<Exclude<ServerKind, 'scripted'>, readonly string[]>
     '--max-key-bytes=64',
     '--max-value-bytes=1KiB',
     '--max-message-bytes=1KiB',
-    '--max-frame-bytes=64KiB',
+    '--max-frame-bytes=128KiB',
   ],
   /** So little room for work in flight that ordinary load is refused; shared by the cases that ask for it. */
-  tiny: ['--storage=memory', '--max-in-flight-bytes-per-client=64KiB', '--max-in-flight-bytes=64KiB'],
+  tiny: ['--storage=memory', '--max-in-flight-bytes-per-client=16MiB', '--max-in-flight-bytes=16MiB'],
   /** A case's own, on disk: what was answered outlives it. */
-  own: ['--wal-segment-bytes=1MiB', '--drain-timeout=2s'],
+  own: ['--drain-timeout=2s'],
   /** A case's own, in memory: it comes back as a server that never knew anything. */
   forgetful: ['--storage=memory', '--drain-timeout=2s'],
 };

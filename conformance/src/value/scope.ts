@@ -49,13 +49,23 @@ export class Scope {
   }
 
   /** A text with its `${references}` filled in; one that is a reference as a whole becomes that value. */
-  fill(text: string, place: Place): Datum {
+  fill(given: string, place: Place): Datum {
+    const text = this.#innermostFirst(given, place);
     const whole = /^\$\{([^}]+)\}$/.exec(text);
     if (whole) return this.get(whole[1]!, place);
-    return text.replace(REFERENCE, (_, reference: string) => {
-      const value = this.get(reference, place);
-      return typeof value === 'string' ? value : typeof value === 'bigint' ? String(value) : shown(value);
-    });
+    return text.replace(REFERENCE, (_, reference: string) => asText(this.get(reference, place)));
+  }
+
+  /** `${list.${i}}` as `${list.3}`. */
+  #innermostFirst(text: string, place: Place): string {
+    const inner = /(\$\{[^{}]*)\$\{([^{}]+)\}/;
+    let filled = text;
+    while (inner.test(filled))
+      filled = filled.replace(
+        inner,
+        (_, head: string, reference: string) => head + asText(this.get(reference, place)),
+      );
+    return filled;
   }
 
   #variablesWith(name: string): Map<string, Datum> | undefined {
@@ -66,4 +76,8 @@ export class Scope {
   #outermost(): Map<string, Datum> {
     return this.#outer === undefined ? this.#variables : this.#outer.#outermost();
   }
+}
+
+function asText(value: Datum): string {
+  return typeof value === 'string' ? value : typeof value === 'bigint' ? String(value) : shown(value);
 }
