@@ -403,8 +403,9 @@ export class PipelineClient {
   #retries(call: Call, error: GomsgError): boolean {
     const { retryDelay_ms, maxRetryDelay_ms, maxSends } = this.#limits;
     if (call.sends >= maxSends) return false;
+    let refresh_ms = 0;
     if (this.#routing && WRONG_NODE_REASONS.has(error.reason)) {
-      this.#lanes.refresh();
+      refresh_ms = this.#lanes.refresh();
       const leader = this.#lanes.laneToHint(error.leader?.address);
       if (leader !== undefined && leader !== call.lane) {
         this.#observer.retried?.(call.method.name, error, 0);
@@ -413,7 +414,9 @@ export class PipelineClient {
       }
     }
     const backoff = { first_ms: retryDelay_ms, longest_ms: maxRetryDelay_ms };
-    const delay_ms = Math.max(error.retryAfter_ms ?? 0, backoffDelay_ms(call.sends - 1, backoff));
+    const backoff_ms = backoffDelay_ms(call.sends - 1, backoff);
+    // Sent to the same node once more before the new topology is there, it would be refused once more.
+    const delay_ms = Math.max(error.retryAfter_ms ?? 0, refresh_ms + backoff_ms);
     if (performance.now() + delay_ms >= call.deadline_ms) return false;
     this.#observer.retried?.(call.method.name, error, delay_ms);
     call.moveTo(this.#delayed);

@@ -30,8 +30,11 @@ export class Settlement<T> extends Promise<T> {
   static of<T>(outcome: Promise<T>, unwatched: (error: GomsgError) => void): Settlement<T> {
     const settlement = new Settlement<T>((resolve, reject) => {
       outcome.then(resolve, (error: GomsgError) => {
-        if (!settlement.#isWatched) unwatched(error);
         reject(error);
+        // Whoever has it in hand gets this turn of the event loop to look at it.
+        setImmediate(() => {
+          if (!settlement.#isWatched) unwatched(error);
+        });
       });
     });
     // Not through the `then` below: this is nobody's look.

@@ -72,17 +72,18 @@ export class Lanes {
     return this.#topology?.isCluster === false ? undefined : this.laneTo(address);
   }
 
-  /** Sees to it that the topology is asked for soon. */
-  refresh(): void {
-    if (this.#fetching || this.#timer !== undefined || this.#closed) return;
-    const wait_ms = this.#fetchedAt_ms + REFRESH_INTERVAL_MS - performance.now();
-    if (wait_ms <= 0) this.#fetchNow();
+  /** Sees to it that the topology is asked for soon; tells in how many milliseconds. */
+  refresh(): number {
+    const wait_ms = Math.max(0, this.#fetchedAt_ms + REFRESH_INTERVAL_MS - performance.now());
+    if (this.#fetching || this.#timer !== undefined || this.#closed) return wait_ms;
+    if (wait_ms === 0) this.#fetchNow();
     else {
       this.#timer = setTimeout(() => {
         this.#timer = undefined;
         this.#fetchNow();
       }, wait_ms);
     }
+    return wait_ms;
   }
 
   learn(response: ClusterServiceGetTopologyResponse): void {
