@@ -134,7 +134,8 @@ export class SnapshotDecoder {
       index: reader.u64(),
       term: reader.u64(),
       stamp_ms: reader.u64(),
-      membership: frame.slice(reader.at),
+      // A copy: what the frame lies in is used again.
+      membership: Uint8Array.from(frame.subarray(reader.at)),
     };
     return this.#header;
   }

@@ -11,6 +11,12 @@ import { encodeSnapshot } from './snapshot-format.ts';
  */
 export const SNAPSHOTS_SENT_MAX = 2;
 
+/**
+ * Longest time for one, the installing included: no follower may hold one of the few places for good. The view of the
+ * store lives no longer either.
+ */
+const SNAPSHOT_MS_MAX = 600_000;
+
 interface Sending {
   readonly group: Group;
   readonly index: number;
@@ -48,8 +54,9 @@ export class SnapshotSender {
     this.#sending.add(sending);
     const snapshot = { index, term, configuration: group.configuration };
     const frames = encodeSnapshot({ group: group.id, index, term, stamp_ms, membership }, rows);
+    const signal = AbortSignal.any([sending.cancel.signal, AbortSignal.timeout(SNAPSHOT_MS_MAX)]);
     this.#peers
-      .sendSnapshot(group.id, { ...message, snapshot }, inTurns(frames), sending.cancel.signal)
+      .sendSnapshot(group.id, { ...message, snapshot }, inTurns(frames), signal)
       .then(
         () => true,
         () => false,

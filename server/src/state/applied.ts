@@ -36,6 +36,6 @@ export function readApplied(store: Pick<StateStore, 'get'>, group: number): Appl
     index: reader.u64(),
     term: reader.u64(),
     stamp_ms: reader.u64(),
-    membership: row.length > FIXED_BYTES ? row.slice(FIXED_BYTES) : undefined,
+    membership: row.length > FIXED_BYTES ? Uint8Array.from(row.subarray(FIXED_BYTES)) : undefined,
   };
 }

@@ -113,6 +113,9 @@ export class ConnectedHosts {
   filter: (to: number, message: Message) => boolean = () => true;
   readonly #options: ConnectedOptions;
   #underWay: UnderWay[] = [];
+  #timers: { readonly at: number; readonly act: () => void }[] = [];
+  /** Ends the streams from and to a node that stops. */
+  #streams: { readonly ends: readonly number[]; readonly fail: (error: Error) => void }[] = [];
   /** Links that are cut, as `from-to`. */
   readonly #cut = new Set<string>();
 
@@ -189,6 +192,8 @@ export class ConnectedHosts {
     node.storeDisk.crash();
     node.host.fail(new Error('the machine stopped'));
     this.#underWay = this.#underWay.filter(({ from }) => from !== number);
+    for (const { ends, fail } of this.#streams)
+      if (ends.includes(number)) fail(new Error('the other side is gone'));
   }
 
   async restart(number: number): Promise<void> {
@@ -271,8 +276,16 @@ export class ConnectedHosts {
     };
     check();
     this.snapshots.push(to);
-    await this.node(to).host.receiveSnapshot(group, message, this.#inPieces(chunks, check));
-    check();
+    const gone = Promise.withResolvers<never>();
+    const stream = { ends: [from, to], fail: gone.reject };
+    this.#streams.push(stream);
+    try {
+      const taken = this.node(to).host.receiveSnapshot(group, message, this.#inPieces(chunks, check));
+      await Promise.race([taken, gone.promise]);
+      check();
+    } finally {
+      this.#streams = this.#streams.filter((one) => one !== stream);
+    }
   }
 
   /** The bytes in other pieces than they came, as a network may. */
@@ -298,6 +311,16 @@ export class ConnectedHosts {
     }
   }
 
+  /** Resolves, with undefined, when the node stops. */
+  whenDown(number: number): Promise<undefined> {
+    return new Promise((resolve) => this.#streams.push({ ends: [number], fail: () => resolve(undefined) }));
+  }
+
+  /** Does something so many ticks from now. */
+  later(ticks: number, act: () => void): void {
+    this.#timers.push({ at: this.now + ticks, act });
+  }
+
   // --- time ---
 
   /** Lets the event loop go round, delivering messages. */
@@ -313,6 +336,9 @@ export class ConnectedHosts {
     for (let i = 0; i < count; i++) {
       this.now++;
       for (const node of this.nodes) if (node.up) node.tick?.();
+      const due = this.#timers.filter(({ at }) => at <= this.now);
+      this.#timers = this.#timers.filter(({ at }) => at > this.now);
+      for (const { act } of due) act();
       await this.settle(turns);
     }
   }
@@ -327,7 +353,13 @@ export class ConnectedHosts {
     const fatal = this.nodes.flatMap((node) =>
       node.fatal.map((error) => `node ${node.number}: ${error.stack}`),
     );
-    throw new Error(`${what} did not come to be in ${ticksMax} ticks. ${fatal.join('\n')}`);
+    const states = this.nodes.map((node) => {
+      const groups = node.host.groups.map((group) =>
+        JSON.stringify({ ...group.status(), installing: group.installing }),
+      );
+      return `node ${node.number}: ${node.bugs.join(', ')} ${groups.join('\n')}`;
+    });
+    throw new Error(`${what} did not come to be in ${ticksMax} ticks. ${[...fatal, ...states].join('\n')}`);
   }
 
   /** Moves the clock until a promise is settled, and gives what it gave. */
@@ -359,11 +391,8 @@ export class ConnectedHosts {
     return found()!;
   }
 
-  /** Moves the clock until these nodes have applied the same entries. Default: all that are up. */
-  async agree(
-    group = 1,
-    numbers = this.nodes.filter(({ up }) => up).map(({ number }) => number),
-  ): Promise<void> {
+  /** Moves the clock until these nodes have applied the same entries. Default: all that are up and have a replica. */
+  async agree(group = 1, numbers = this.#having(group)): Promise<void> {
     const nodes = numbers.map((number) => this.node(number));
     await this.until(
       () => {
@@ -374,5 +403,11 @@ export class ConnectedHosts {
       },
       `agreement of nodes ${numbers.join(', ')} on group ${group}`,
     );
+  }
+
+  #having(group: number): number[] {
+    return this.nodes
+      .filter((node) => node.up && node.host.group(group) !== undefined)
+      .map(({ number }) => number);
   }
 }
