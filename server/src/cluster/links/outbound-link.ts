@@ -119,8 +119,9 @@ export class OutboundLink {
   }
 
   #dial(): void {
-    const { self, secret, tls, limits } = this.#context;
-    const channel = new PeerChannel(this.target.address, tls, limits);
+    const { self, secret, limits } = this.#context;
+    const channel = this.#openChannel();
+    if (channel === undefined) return;
     this.#dialling = channel;
     const stream = channel.open('link');
     const options = {
@@ -140,6 +141,17 @@ export class OutboundLink {
     });
   }
 
+  /** Undefined when the address cannot be one, which a new try later does not mend, but a new address does. */
+  #openChannel(): PeerChannel | undefined {
+    try {
+      return new PeerChannel(this.target.address, this.#context.tls, this.#context.limits);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#failed(new LinkLostError(`${this.target.address} cannot be dialled: ${why}`, { cause: error }));
+      return undefined;
+    }
+  }
+
   #up(channel: PeerChannel, stream: DialledStream, peer: PeerNode): void {
     const { limits, monotonic, logger } = this.#context;
     const queue = new LinkQueue(limits);
@@ -154,6 +166,7 @@ export class OutboundLink {
     });
     this.#open = { channel, stream, queue, calls };
     this.#backoff.reset();
+    this.#context.refusals.forget(this.#logKey);
     stream.listen({
       message: (bytes) => this.#receive(bytes, calls),
       ended: () => this.#lost(new LinkLostError(`${this.target.nodeId} ended the link`)),
@@ -207,12 +220,16 @@ export class OutboundLink {
     this.#context.linkChanged(this.number, false);
   }
 
+  get #logKey(): string {
+    return `to ${this.target.nodeId}`;
+  }
+
   /** Tries again after a while. Says so once for every new reason, not for every try. */
   #failed(why: LinkLostError | LinkRefusedError): void {
     const wait_ms = this.#backoff.next_ms();
     this.#why = why.message;
     this.#context.refusals.log(
-      `to ${this.target.nodeId}`,
+      this.#logKey,
       why,
       { node: this.target.nodeId, address: this.target.address },
       'no link to another node',

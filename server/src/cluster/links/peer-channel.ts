@@ -63,7 +63,8 @@ export class PeerChannel {
   }
 }
 
-function credentials(address: string, tls: TlsOptions | undefined): ChannelCredentials {
+/** As the nodes show themselves to each other. */
+export function credentials(address: string, tls: TlsOptions | undefined): ChannelCredentials {
   if (tls === undefined) return ChannelCredentials.createInsecure();
   const ip = ipOf(address);
   return ChannelCredentials.createSsl(pem(tls.ca), pem(tls.key), pem(tls.cert), {

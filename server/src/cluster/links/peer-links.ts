@@ -1,5 +1,4 @@
 /** All links of a node: to every other node and from every other node. See `README.md`. */
-import { setMaxListeners } from 'node:events';
 import { PeerService } from '../../gen/gomsg/internal/v1/peer_pb.js';
 import type { Peers, ReplicaAddress } from '../../groups/peers.ts';
 import type { Message, SnapshotMessage } from '../../raft/index.ts';
@@ -26,6 +25,9 @@ import { callStream } from './stream-caller.ts';
 /** The same reason of the same peer is logged again after this long. */
 const REFUSAL_LOG_INTERVAL_MS = 60_000;
 
+/** Largest report: some hundred bytes for each of 1,024 groups are far below. */
+export const REPORT_BYTES_MAX = 1024 * 1024;
+
 /** PeerService has no numbers: the pipeline cannot name it. */
 const NO_NUMBER = 0;
 
@@ -39,16 +41,14 @@ export class PeerLinks implements Peers {
   readonly #inbound = new Map<number, InboundLink>();
   readonly #heard = new Map<number, number>();
   readonly #methods: Method[];
-  readonly #closing = new AbortController();
   readonly #forwardedStreams = new Map<number, number>();
   #report: Uint8Array | undefined;
   #snapshotsSent = 0;
+  #isClosed = false;
 
   constructor(options: LinkOptions) {
     const monotonic = options.monotonic ?? (() => performance.now());
     this.#limits = { ...LINK_DEFAULTS, ...options.limits };
-    // One listener for every snapshot under way.
-    setMaxListeners(0, this.#closing.signal);
     this.#context = {
       self: options.self,
       secret: options.secret,
@@ -81,7 +81,7 @@ export class PeerLinks implements Peers {
    * whenever members or addresses change: links to others than these end, those from nodes that are no members too.
    */
   setNodes(numbers: Iterable<number>): void {
-    if (this.#closing.signal.aborted) return;
+    if (this.#isClosed) return;
     const wanted = new Set(numbers);
     wanted.delete(this.#context.self.number);
     for (const [number, link] of this.#outbound) {
@@ -145,8 +145,14 @@ export class PeerLinks implements Peers {
     return { [Symbol.asyncIterator]: () => this.#stream(node, call) };
   }
 
-  /** Tells all nodes, and those that are linked later. At most `maxFrameBytes`. */
+  /**
+   * Tells all nodes, and those that are linked later; the newest replaces the one before.
+   * @throws RangeError for a report larger than `REPORT_BYTES_MAX`
+   */
   report(report: Uint8Array): void {
+    if (report.length > REPORT_BYTES_MAX) {
+      throw new RangeError(`a report has at most ${REPORT_BYTES_MAX} bytes, not ${report.length}`);
+    }
     this.#report = report;
     for (const link of this.#outbound.values()) link.report(report);
   }
@@ -199,8 +205,8 @@ export class PeerLinks implements Peers {
 
   /** Ends all links, both ways. Calls under way fail, and none is taken any more. */
   close(): void {
-    if (this.#closing.signal.aborted) return;
-    this.#closing.abort();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     const links = [...this.#outbound.values()];
     this.#outbound.clear();
     for (const link of links) link.close('this node is shutting down');

@@ -1,21 +1,26 @@
-/** Says why there is no link, once for as long as nothing changes, however often it is tried. */
+/**
+ * Says why there is no link: once for each peer and kind of reason in a while, however often it is tried and whatever the
+ * other side puts into its words.
+ */
 import type { Logger } from '../../observe/logger.ts';
+import { LinkRefusedError } from './handshake.ts';
 
-/** Peers whose last reason is remembered; the one remembered longest is forgotten first. */
+/** Peers that are remembered; the one remembered longest is forgotten first. */
 const REMEMBERED_PEERS = 256;
 
-interface Said {
-  readonly message: string;
-  readonly at_ms: number;
-}
+/** The kind of what is no refusal: nobody there, a broken connection, silence. */
+const LOST = 'lost';
+
+type Kind = LinkRefusedError['reason'] | typeof LOST;
 
 export class RefusalLog {
   readonly #logger: Logger;
   readonly #interval_ms: number;
   readonly #monotonic: () => number;
-  readonly #said = new Map<string, Said>();
+  /** By peer, when each kind was last said. */
+  readonly #said = new Map<string, Map<Kind, number>>();
 
-  /** The same reason of the same peer is said again after `interval_ms`. */
+  /** The same kind of reason of the same peer is said again after `interval_ms`. */
   constructor(logger: Logger, interval_ms: number, monotonic: () => number) {
     this.#logger = logger;
     this.#interval_ms = interval_ms;
@@ -23,15 +28,21 @@ export class RefusalLog {
   }
 
   log(peer: string, why: Error, fields: Readonly<Record<string, unknown>>, line: string): void {
+    const kind = why instanceof LinkRefusedError ? why.reason : LOST;
     const now_ms = this.#monotonic();
-    const said = this.#said.get(peer);
-    if (said !== undefined && said.message === why.message && now_ms - said.at_ms < this.#interval_ms) return;
-    this.#said.delete(peer);
-    this.#said.set(peer, { message: why.message, at_ms: now_ms });
+    const said = this.#said.get(peer) ?? new Map<Kind, number>();
+    const saidAt_ms = said.get(kind);
+    if (saidAt_ms !== undefined && now_ms - saidAt_ms < this.#interval_ms) return;
+    this.#said.set(peer, said.set(kind, now_ms));
     for (const oldest of this.#said.keys()) {
       if (this.#said.size <= REMEMBERED_PEERS) break;
       this.#said.delete(oldest);
     }
     this.#logger.warn({ ...fields, why: why.message }, line);
+  }
+
+  /** All is well with the peer: what comes next is news. */
+  forget(peer: string): void {
+    this.#said.delete(peer);
   }
 }
