@@ -6,7 +6,10 @@ Works on all requests at once, and ends with stdin.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
+import stat
 import sys
 import threading
 from pathlib import Path
@@ -25,8 +28,10 @@ import gomsg  # noqa: E402
 
 LENGTH_BYTES = 4
 
-MAX_CLOSING_TURNS = 1_000
-"""Turns of the event loop after which what is left of a client counts as left behind."""
+CLOSING_SECONDS = 0.5
+"""What is left of a client after so long was left behind."""
+
+CLOSING_POLL_SECONDS = 0.02
 
 
 class _Client:
@@ -117,11 +122,11 @@ class Program:
         """Closes a client. Returns how much it left behind."""
         held = self._clients[name]
         await held.client.close()
-        for _ in range(MAX_CLOSING_TURNS):
+        for _ in range(round(CLOSING_SECONDS / CLOSING_POLL_SECONDS)):
             if _resources() <= held.before and not _tasks_of_sdk():
                 break
-            # Sockets are gone some turns of the event loop after they were closed.
-            await asyncio.sleep(0.001)
+            # gRPC closes sockets on threads of its own, moments later.
+            await asyncio.sleep(CLOSING_POLL_SECONDS)
         return max(0, _resources() - held.before) + _tasks_of_sdk()
 
     def _send(self, response: wire.Response) -> None:
@@ -137,8 +142,14 @@ def _canceled(method: str) -> gomsg.CanceledError:
 
 
 def _resources() -> int:
-    """Open sockets and pipes of this process, and its threads."""
-    return sum(1 for _ in Path("/proc/self/fd").iterdir()) if Path("/proc/self/fd").exists() else 0
+    """Open TCP sockets of this process. What gRPC keeps for the process as a whole, such as its pollers, is no client's."""
+    count = 0
+    for entry in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+        with contextlib.suppress(OSError):  # Closed since it was listed.
+            if stat.S_ISSOCK(os.fstat(int(entry)).st_mode):
+                with socket.socket(fileno=os.dup(int(entry))) as one:
+                    count += one.family in (socket.AF_INET, socket.AF_INET6)
+    return count
 
 
 def _tasks_of_sdk() -> int:

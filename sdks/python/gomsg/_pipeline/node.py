@@ -224,6 +224,8 @@ class Node:
                 except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                     return  # The reader knows why.
                 continue
+            if self.ready:
+                continue  # The calls that were ready wait for a session, and asking for one is ready now.
             if self._ending:
                 return
             self._wake = self._loop.create_future()

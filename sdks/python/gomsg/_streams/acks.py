@@ -36,6 +36,8 @@ class Acks:
     def __init__(self, core: Core, topic: str, consumer: str) -> None:
         self.member_id = ""
         """The place in the consumer or group that the server gave; empty while there is no connection."""
+        self.fenced: GomsgError | None = None
+        """Set once somebody else has taken the consumer over: nothing counts any more."""
         self._core = core
         self._topic = topic
         self._consumer = consumer
@@ -47,6 +49,9 @@ class Acks:
         place = self._partitions.get(partition)
         if place is None:
             place = self._partitions[partition] = _Partition()
+        if self.fenced is not None:
+            settlement.fail(self.fenced)
+            return settlement
         if offset <= place.committed:
             settlement.succeed()
             return settlement
@@ -101,6 +106,7 @@ class Acks:
         elif (
             isinstance(error, GomsgError)
             and error.reason == ErrorReason.MEMBER_FENCED
+            and self.fenced is None
             and member_id
             and member_id != self.member_id
         ):

@@ -21,7 +21,9 @@ Handler: TypeAlias = Callable[[T], object]
 """Called with each item. What it returns is awaited when it can be."""
 
 ErrorHandler: TypeAlias = Callable[[Exception, T | None], object]
-"""Told an error and the item that it is about. What it returns is awaited when it can be."""
+"""Told an error and the item that it is about: HANDLER_FAILED, with what the handler raised as its cause, or why an
+acknowledgement that nobody awaits failed. What it returns is awaited when it can be.
+"""
 
 ERROR_TEXT_BYTES = 1_024
 """Most bytes of the text that a message is given back with, as the server keeps them."""
@@ -170,10 +172,11 @@ class Subscription(Generic[T]):
             except GomsgError as failed:
                 # Settled by the handler already, or the lease ran out: then there is nothing to give back.
                 self._core.hooks.log("debug", "a message could not be given back", error=failed)
+        failed_handler = self._failed_handler(error)
         if self._on_error is not None:
-            await self._tell(self._on_error, error, item)
+            await self._tell(self._on_error, failed_handler, item)
         elif not self._gives_back:
-            raise self._failed_handler(error) from error
+            raise failed_handler from error
         else:
             self._core.hooks.log("warning", "the handler of a consumer failed", method=self._method, error=error)
 

@@ -103,9 +103,12 @@ class TopicFeed:
     async def _again(self, error: GomsgError, address: str) -> None:
         if self._is_closed or self._tries is None:
             raise error
-        if error.reason == ErrorReason.MEMBER_FENCED and self._request.group:
-            # A member of a group that lost its place, such as by a stall, takes another one.
-            error.retryable = True
+        if error.reason == ErrorReason.MEMBER_FENCED:
+            if self._request.group:
+                # A member of a group that lost its place, such as by a stall, takes another one.
+                error.retryable = True
+            elif self._acks is not None:
+                self._acks.fenced = error
         await self._tries.failed(error, address)
 
     async def _requests(self) -> list[stream_pb2.StreamServiceSubscribeRequest]:
