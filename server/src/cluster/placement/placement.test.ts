@@ -148,6 +148,18 @@ describe('a node that is down', () => {
     expect(votersPerGroup(cluster)).toEqual(new Set([3]));
   });
 
+  it('keeps one that leaves from going while the others could not decide without it', () => {
+    const cluster = clusterOf(3, 8);
+    cluster.setDown(2, 1);
+    cluster.leave(3);
+    cluster.converge(10);
+    expect(votersPerGroup(cluster)).toEqual(new Set([3]));
+    expect(cluster.driver.machine.member(3)?.standing).toBe('leaving');
+    cluster.setDown(2, 0);
+    cluster.converge(ROUNDS_MAX);
+    expect(cluster.driver.machine.member(3)?.standing).toBe('left');
+  });
+
   it('leaves groups without a majority alone, however long it is down', () => {
     const cluster = clusterOf(5, 8);
     for (const node of [1, 2, 3, 4]) cluster.setDown(node, 10 * MINUTES_10);
@@ -158,6 +170,50 @@ describe('a node that is down', () => {
     for (const node of [1, 2, 3, 4]) cluster.setDown(node, 0);
     cluster.converge(ROUNDS_MAX);
     expect(votersPerGroup(cluster)).toEqual(new Set([3]));
+  });
+});
+
+describe('the control group', () => {
+  it('keeps a voter that leaves while its successor is only away', () => {
+    const cluster = clusterOf(4, 4);
+    expect(nodesOf(cluster, 0)).toEqual([1, 2, 3]);
+    cluster.setDown(4, 1);
+    cluster.leave(3);
+    cluster.converge(10);
+    expect(nodesOf(cluster, 0)).toEqual([1, 2, 3]);
+    cluster.setDown(4, 0);
+    cluster.converge(ROUNDS_MAX);
+    expect(nodesOf(cluster, 0)).toEqual([1, 2, 4]);
+  });
+
+  it('keeps voters that leave while the others could not decide without them', () => {
+    const cluster = new SimulatedCluster(1, 5);
+    for (let node = 2; node <= 5; node++) cluster.join();
+    cluster.converge(ROUNDS_MAX);
+    expect(nodesOf(cluster, 0)).toEqual([1, 2, 3, 4, 5]);
+    for (const node of [2, 3]) cluster.setDown(node, 1);
+    for (const node of [4, 5]) cluster.leave(node);
+    expect(planControlVoters(cluster.picture())).toBeUndefined();
+    for (const node of [2, 3]) cluster.setDown(node, 0);
+    expect(planControlVoters(cluster.picture())).toMatchObject({ nodes: [1, 2, 3], reason: 'leaving' });
+  });
+
+  it('replaces a voter that is down for ten minutes by a learner that has caught up', () => {
+    const cluster = clusterOf(5, 4);
+    cluster.setDown(2, MINUTES_10);
+    const picture = cluster.picture();
+    expect(planControlVoters(picture)).toMatchObject({ nodes: [1, 3, 4], reason: 'down' });
+    const report = { ...picture.control.report!, caughtUp: [1, 3, 5] };
+    const behind = { ...picture, control: { ...picture.control, report } };
+    expect(planControlVoters(behind)).toMatchObject({ nodes: [1, 3, 5] });
+  });
+
+  it('is not changed while a change is under way', () => {
+    const cluster = clusterOf(5, 4);
+    cluster.setDown(2, MINUTES_10);
+    const picture = cluster.picture();
+    const report = { ...picture.control.report!, votersOutgoing: [1] };
+    expect(planControlVoters({ ...picture, control: { ...picture.control, report } })).toBeUndefined();
   });
 });
 
