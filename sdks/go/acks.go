@@ -15,6 +15,8 @@ type membership struct {
 	// The node that serves it, and how many connections to it were lost before.
 	node   *node
 	losses int
+	// With the lock of its acks: it ended, or it ended because another one took its place.
+	over, fenced bool
 }
 
 // acks commits the place of one consumer or group. Commits are cumulative, so at most one is on its way in each
@@ -24,7 +26,6 @@ type acks struct {
 	topic, consumer string
 
 	mu         sync.Mutex
-	current    *membership
 	partitions map[uint32]*partitionAcks
 }
 
@@ -106,14 +107,15 @@ func (a *acks) call(request *gomsgv1.StreamServiceAckRequest) error {
 // isOver tells that the connection of a membership was lost, whether or not its subscription knows already.
 func (a *acks) isOver(member *membership) bool {
 	a.mu.Lock()
-	current := a.current
+	over, fenced := member.over, member.fenced
 	a.mu.Unlock()
-	return current != member || member.node.lostLinks() != member.losses
+	return !fenced && (over || member.node.lostLinks() != member.losses)
 }
 
-func (a *acks) setCurrent(member *membership) {
+// end says that a membership is over; a fenced one can commit nothing more.
+func (a *acks) end(member *membership, fenced bool) {
 	a.mu.Lock()
-	a.current = member
+	member.over, member.fenced = true, fenced
 	a.mu.Unlock()
 }
 

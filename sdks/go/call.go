@@ -41,6 +41,8 @@ type call struct {
 	session   *sessions.Session
 	sequence  uint64
 	sends     int
+	// Sendings that count for MaxSends: not those over connections that never answered anything.
+	tries int
 	// Its caller was told, or is about to be; an answer that comes is of no use any more.
 	settled bool
 	// It counts in the bounds on calls in flight.

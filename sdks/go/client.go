@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	gomsgv1 "github.com/gomsg/gomsg/sdks/go/gen/gomsg/v1"
 	"google.golang.org/grpc"
@@ -13,7 +14,6 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"unicode/utf8"
 )
 
 // flowControlWindow is the HTTP/2 receive window: a full one per round trip is what one connection can read at most.
@@ -131,10 +131,14 @@ func (c *Client) unaryUntold(
 	made := &call{rpc: rpc, method: method, route: route, payload: payload}
 	var hasDeadline bool
 	if made.deadline, hasDeadline = ctx.Deadline(); !hasDeadline {
-		made.timeout = c.options.Timeout + max(wait, 0)
+		timeout, isOwn := ctx.Value(timeoutKey{}).(time.Duration)
+		if !isOwn {
+			timeout = c.options.Timeout
+		}
+		made.timeout = timeout + max(wait, 0)
 		made.deadline = time.Now().Add(made.timeout)
 		// The line of deadlines is of calls with the same timeout; others have a timer of their own.
-		made.watched = wait <= 0
+		made.watched = !isOwn && wait <= 0
 		if !made.watched {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithDeadline(ctx, made.deadline)
@@ -149,6 +153,16 @@ func (c *Client) unaryUntold(
 		return undecodable(method, err)
 	}
 	return nil
+}
+
+// timeoutKey is the key of the timeout of WithTimeout in a context.
+type timeoutKey struct{}
+
+// WithTimeout returns a context whose calls have a timeout of their own in place of the client's. Unlike a deadline of the
+// context it is counted anew for each call, and the time that a pop may wait comes on top of it. A context that has a
+// deadline as well keeps to that alone.
+func WithTimeout(ctx context.Context, timeout time.Duration) context.Context {
+	return context.WithValue(ctx, timeoutKey{}, timeout)
 }
 
 // unencodable names the parameter that is not UTF-8, the only thing that cannot be encoded.

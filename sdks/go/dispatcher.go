@@ -230,7 +230,7 @@ func (d *dispatcher) refused(c *call, from *node, err *Error) {
 	case ReasonNotLeader, ReasonStaleTopology:
 		d.router.wantTopology()
 		c.hint, c.avoid = err.Leader, from
-		if c.hint != "" && c.hintsFollowed < maxHintsAtOnce && c.sends < d.options.MaxSends {
+		if c.hint != "" && c.hintsFollowed < maxHintsAtOnce && c.tries < d.options.MaxSends {
 			c.hintsFollowed++
 			d.enqueue(c)
 			return
@@ -252,8 +252,8 @@ func (d *dispatcher) refused(c *call, from *node, err *Error) {
 		d.fail(c, err)
 		return
 	}
-	delay := max(err.RetryAfter, d.backoff.Delay(c.sends-1))
-	if c.sends >= d.options.MaxSends || !time.Now().Add(delay).Before(c.deadline) {
+	delay := max(err.RetryAfter, d.backoff.Delay(c.tries-1))
+	if c.tries >= d.options.MaxSends || !time.Now().Add(delay).Before(c.deadline) {
 		d.fail(c, err)
 		return
 	}
@@ -268,13 +268,16 @@ func (d *dispatcher) refused(c *call, from *node, err *Error) {
 	})
 }
 
-// lost takes a call whose answer was lost with a connection.
-func (d *dispatcher) lost(c *call, err *Error) {
+// lost takes a call whose answer was lost with a connection, which has answered other calls or none.
+func (d *dispatcher) lost(c *call, answered bool, err *Error) {
 	c.out = nil
+	if !answered {
+		c.tries--
+	}
 	switch {
 	case c.settled:
 		d.bounds.release(c)
-	case !isFinalCode(err.Code) && c.isRepeatable() && c.sends < d.options.MaxSends:
+	case !isFinalCode(err.Code) && c.isRepeatable() && c.tries < d.options.MaxSends:
 		d.tellRetry(c, 0, err)
 		d.enqueue(c)
 	default:

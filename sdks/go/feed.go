@@ -13,8 +13,8 @@ type feed[T any] interface {
 	open(ctx context.Context, conn *grpc.ClientConn, from *node) error
 	// receive returns the items that came next; none where the server only says how far it is.
 	receive(ctx context.Context) ([]T, error)
-	// lost says that the stream is over; open may follow.
-	lost()
+	// lost says that the stream is over, and why; open may follow.
+	lost(err *Error)
 	// survives tells that an error, which would be final otherwise, is mended by opening the stream again.
 	survives(err *Error) bool
 	// reject gives an item back whose handler failed, and tells whether that is all there is to do about it.
@@ -64,7 +64,7 @@ func (f *plainFeed[Response, T]) receive(context.Context) ([]T, error) {
 }
 
 // lost keeps the items of a first message that were not given out: they are resumed behind.
-func (f *plainFeed[Response, T]) lost() { f.stream = nil }
+func (f *plainFeed[Response, T]) lost(*Error) { f.stream = nil }
 
 func (f *plainFeed[Response, T]) survives(*Error) bool { return false }
 

@@ -20,6 +20,8 @@ type link struct {
 	node   *node
 	stream grpc.ClientStream
 	cancel context.CancelFunc
+	// With the dispatcher's lock: a frame came.
+	answered bool
 }
 
 func openLink(ctx context.Context, node *node, conn *grpc.ClientConn) (*link, error) {

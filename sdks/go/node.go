@@ -246,6 +246,7 @@ func (n *node) collect(link *link) frames.Header {
 			TimeoutMS: remainingMS(c.deadline.Sub(now)), Retry: c.sends > 0,
 		})
 		c.sends++
+		c.tries++
 	}
 	return header
 }
@@ -277,6 +278,7 @@ func (n *node) takeResults(link *link, results []frames.Result) error {
 		return nil
 	}
 	n.failures = 0
+	link.answered = true
 	n.router.reached()
 	for _, result := range results {
 		if result.CallID == 0 || int(result.CallID) > len(n.calls) || n.calls[result.CallID-1] == nil {
@@ -304,7 +306,7 @@ func (n *node) failed(link *link, began time.Time, err *Error) {
 		n.failures++
 		n.router.nodeFailed(n, began)
 	}
-	n.handOver(err)
+	n.handOver(link != nil && link.answered, err)
 	n.router.failUnreachable(err)
 	n.dispatcher.mu.Unlock()
 	if !ending {
@@ -313,7 +315,7 @@ func (n *node) failed(link *link, began time.Time, err *Error) {
 }
 
 // handOver lets the router send the calls of the node elsewhere, or here again. Holds the lock.
-func (n *node) handOver(err *Error) {
+func (n *node) handOver(answered bool, err *Error) {
 	calls, ready := n.calls, n.ready.length
 	n.calls, n.free = nil, nil
 	for ; ready > 0 && n.ready.first != nil; ready-- {
@@ -326,7 +328,7 @@ func (n *node) handOver(err *Error) {
 	}
 	for _, c := range calls {
 		if c != nil {
-			n.dispatcher.lost(c, err)
+			n.dispatcher.lost(c, answered, err)
 		}
 	}
 }
@@ -352,7 +354,7 @@ func (n *node) retire() {
 	n.dispatcher.mu.Lock()
 	conn, link := n.conn, n.link
 	n.conn, n.link = nil, nil
-	n.handOver(&Error{Code: codes.Unavailable, Message: n.address + ": the node is no longer used", Retryable: true})
+	n.handOver(true, &Error{Code: codes.Unavailable, Message: n.address + ": the node is no longer used", Retryable: true})
 	n.dispatcher.mu.Unlock()
 	if link != nil {
 		link.cancel()

@@ -2,6 +2,7 @@ package gomsg
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	gomsgv1 "github.com/gomsg/gomsg/sdks/go/gen/gomsg/v1"
@@ -64,6 +65,9 @@ func (m *QueueMessage) Extend(lease time.Duration) (time.Time, error) {
 // ends.
 func rejectDelivery(message *QueueMessage, err error) {
 	text := err.Error()
+	if failed := (*Error)(nil); errors.As(err, &failed) {
+		text = failed.Message
+	}
 	if len(text) > maxNackErrorBytes {
 		text = text[:maxNackErrorBytes]
 	}

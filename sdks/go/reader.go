@@ -100,8 +100,10 @@ func (r *reader[T]) place() *Error {
 		switch {
 		case failed == nil:
 			return nil
+		case errors.Is(context.Cause(r.life.ctx), errClientClosed):
+			return failure(ReasonClientClosed, r.method, "the client was closed")
 		case r.life.ctx.Err() != nil:
-			return r.endError()
+			return contextError(r.life.ctx, r.method, false)
 		case r.isFinal(failed):
 			return failed
 		case !reached && time.Since(began) >= options.UnreachableTimeout:
@@ -119,20 +121,20 @@ func (r *reader[T]) place() *Error {
 	}
 }
 
-// next waits for the next item. Its error is why the stream ended, for good.
-func (r *reader[T]) next() (item T, failed *Error) {
+// next waits for the next item. When it is not ok, the stream has ended for good, with an error or without.
+func (r *reader[T]) next() (item T, ok bool, failed *Error) {
 	for {
 		if r.life.ctx.Err() != nil {
-			return item, r.endError()
+			return item, false, r.endError()
 		}
 		if len(r.items) > 0 {
 			item, r.items = r.items[0], r.items[1:]
-			return item, nil
+			return item, true, nil
 		}
 		if r.cancel == nil {
 			if failed, _ := r.open(time.Now().Add(r.client.options.Timeout)); failed != nil {
-				if r.isFinal(failed) {
-					return item, failed
+				if r.life.ctx.Err() == nil && r.isFinal(failed) {
+					return item, false, failed
 				}
 				r.pause(failed, r.client.options.MaxRetryDelay)
 				continue
@@ -145,7 +147,7 @@ func (r *reader[T]) next() (item T, failed *Error) {
 		}
 		failed := r.lost(err)
 		if r.life.ctx.Err() == nil && r.isFinal(failed) {
-			return item, failed
+			return item, false, failed
 		}
 		if r.life.ctx.Err() == nil {
 			r.pause(failed, r.client.options.MaxRetryDelay)
@@ -183,13 +185,14 @@ func (r *reader[T]) lost(err error) *Error {
 		r.cancel()
 		r.cancel = nil
 	}
-	r.feed.lost()
-	if errors.Is(err, io.EOF) {
-		return &Error{Code: codes.Unavailable, Method: r.method, Message: "the server ended the stream", Retryable: true}
+	failed := &Error{Code: codes.Unavailable, Message: "the server ended the stream", Retryable: true}
+	if !errors.Is(err, io.EOF) {
+		copied := *statusError(err)
+		failed = &copied
 	}
-	failed := *statusError(err)
 	failed.Method = r.method
-	return &failed
+	r.feed.lost(failed)
+	return failed
 }
 
 // pause waits before the next try, and tells of it.
@@ -212,13 +215,11 @@ func (r *reader[T]) isFinal(err *Error) bool {
 	return !err.Retryable
 }
 
-// endError is why the life ended; nil when the user of the stream closed it.
+// endError is why the life ended; nil when its user closed the stream or the client.
 func (r *reader[T]) endError() *Error {
-	switch cause := context.Cause(r.life.ctx); {
-	case errors.Is(cause, errSubscriptionClosed):
+	cause := context.Cause(r.life.ctx)
+	if errors.Is(cause, errSubscriptionClosed) || errors.Is(cause, errClientClosed) {
 		return nil
-	case errors.Is(cause, errClientClosed):
-		return failure(ReasonClientClosed, r.method, "the client was closed")
 	}
 	return contextError(r.life.ctx, r.method, false)
 }
@@ -228,6 +229,5 @@ func (r *reader[T]) close() {
 	if r.cancel != nil {
 		r.cancel()
 		r.cancel = nil
-		r.feed.lost()
 	}
 }

@@ -2,7 +2,6 @@ package gomsg
 
 import (
 	"context"
-	"errors"
 	"iter"
 )
 
@@ -23,7 +22,8 @@ func (s *Subscription) Close() error {
 // Done is closed when the subscription has ended and nothing of it runs any more.
 func (s *Subscription) Done() <-chan struct{} { return s.life.done }
 
-// Err returns why the subscription ended: nil while it runs, and when it ended by Close or by its context.
+// Err returns why the subscription ended: nil while it runs, and when it was ended by its Close, by that of the client or
+// by its context.
 func (s *Subscription) Err() error {
 	select {
 	case <-s.life.done:
@@ -67,18 +67,16 @@ func (s stream[T]) subscribe(
 		defer s.client.endStream(life)
 		defer source.close()
 		for {
-			item, failed := source.next()
-			if life.ctx.Err() != nil {
-				if cause := context.Cause(life.ctx); errors.Is(cause, errClientClosed) {
-					subscription.err = failed
-				}
-				return
-			}
-			if failed == nil {
+			item, ok, failed := source.next()
+			if ok {
 				failed = s.handle(source.feed, handler, onError, item)
+			} else if life.ctx.Err() != nil {
+				return
 			}
 			if failed != nil {
 				subscription.err = failed
+			}
+			if failed != nil || !ok {
 				return
 			}
 		}
@@ -141,12 +139,11 @@ func (s stream[T]) iterate(ctx context.Context, onReady func()) iter.Seq2[T, err
 			guarded(onReady)
 		}
 		for {
-			item, failed := source.next()
+			item, ok, failed := source.next()
 			if failed != nil {
 				yield(none, failed)
-				return
 			}
-			if !yield(item, nil) {
+			if !ok || !yield(item, nil) {
 				return
 			}
 		}

@@ -70,7 +70,6 @@ func (f *topicFeed) open(ctx context.Context, conn *grpc.ClientConn, from *node)
 	f.stream = stream
 	if f.acks != nil {
 		f.member = &membership{acks: f.acks, id: first.MemberId, node: from, losses: losses}
-		f.acks.setCurrent(f.member)
 		return nil
 	}
 	return f.goOn(first.Assignment.GetPositions())
@@ -168,11 +167,11 @@ func (f *topicFeed) messages(from []*gomsgv1.StreamMessage) []*StreamMessage {
 	return messages
 }
 
-func (f *topicFeed) lost() {
-	f.stream, f.member = nil, nil
-	if f.acks != nil {
-		f.acks.setCurrent(nil)
+func (f *topicFeed) lost(err *Error) {
+	if f.member != nil {
+		f.acks.end(f.member, err.Reason == ReasonMemberFenced)
 	}
+	f.stream, f.member = nil, nil
 }
 
 // survives: the place of a group's member is given away when its connection is lost; it joins again.

@@ -130,9 +130,7 @@ func (p *program) call(ctx context.Context, request *conformancev1.Call) (*confo
 		return nil, err
 	}
 	if request.Timeout != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, request.Timeout.AsDuration())
-		defer cancel()
+		ctx = gomsg.WithTimeout(ctx, request.Timeout.AsDuration())
 	}
 	return callMethod(ctx, client, request)
 }

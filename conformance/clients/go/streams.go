@@ -11,7 +11,7 @@ import (
 	gomsg "github.com/gomsg/gomsg/sdks/go"
 )
 
-var errAskedToFail = errors.New("the handler was asked to fail")
+var errAskedToFail = errors.New("the handler fails on purpose")
 
 // openStream is one stream that the runner has open.
 type openStream struct {
