@@ -234,6 +234,40 @@ describe('a frame of a link', () => {
   });
 });
 
+test('a small message in a large frame keeps no more than itself', () => {
+  const entry = { index: 1, term: 1, kind: 0 as const };
+  const append = {
+    type: 'append' as const,
+    from: 1,
+    to: 2,
+    term: 1,
+    previousIndex: 0,
+    previousTerm: 0,
+    commit: 0,
+  };
+  const small = {
+    ...append,
+    entries: [
+      { ...entry, data: Buffer.from('abc') },
+      { ...entry, index: 2, data: Buffer.from('de') },
+    ],
+  };
+  const large = { ...append, entries: [{ ...entry, data: new Uint8Array(100_000) }] };
+  const encoded = encodeFrame({
+    ...NOTHING,
+    messages: [measureMessage(1, small), measureMessage(2, large)],
+  });
+  const [first, second] = decodeFrame(encoded).messages.map(({ message }) =>
+    message.type === 'append' ? message.entries : [],
+  );
+  expect(first!.map(({ index, data }) => [index, Buffer.from(data).toString()])).toEqual([
+    [1, 'abc'],
+    [2, 'de'],
+  ]);
+  expect(first![0]!.data.buffer).not.toBe(encoded.buffer);
+  expect(second![0]!.data.buffer).toBe(encoded.buffer);
+});
+
 test('the call of a stream and the chunks of a snapshot have the bytes that the proto defines', () => {
   fc.assert(
     fc.property(call, fc.uint8Array({ minLength: 1, maxLength: 300 }), (one, chunk) => {

@@ -22,7 +22,13 @@ import {
   readHeartbeatResponse,
   writeHeartbeat,
 } from './heartbeats.ts';
-import { type GroupMessage, type MeasuredMessage, readMessage, writeMessage } from './raft-codec.ts';
+import {
+  type GroupMessage,
+  type MeasuredMessage,
+  readMessage,
+  withOwnEntries,
+  writeMessage,
+} from './raft-codec.ts';
 
 const MESSAGE_TAG = 0x12;
 const HEARTBEAT_TAG = 0x1a;
@@ -42,6 +48,11 @@ export const ITEMS_PER_FRAME_MAX = 65_536;
 
 /** Tag and length of an item in a frame, at most. */
 export const ITEM_OVERHEAD_BYTES = 6;
+
+/** What entries that are views of their frame may keep of it beside their message: this many bytes, or .. */
+const KEPT_BYTES_MAX = 16 * 1024;
+/** .. this many times their message. */
+const KEPT_RATIO = 4;
 
 /** What a node says in one frame. */
 export interface OutgoingFrame {
@@ -130,7 +141,7 @@ export interface IncomingFrame {
   readonly report: Uint8Array | undefined;
 }
 
-/** Reads a frame; entries, payloads and the report are views of it. @throws RangeError when it is malformed */
+/** Reads a frame; entries that make up much of it, payloads and the report are views of it. @throws RangeError when it is malformed */
 export function decodeFrame(bytes: Uint8Array): IncomingFrame {
   const reader = new ByteReader(bytes);
   const messages: GroupMessage[] = [];
@@ -151,7 +162,7 @@ export function decodeFrame(bytes: Uint8Array): IncomingFrame {
     const length = reader.varint();
     switch (tag) {
       case MESSAGE_TAG:
-        messages.push(readMessage(reader, length));
+        messages.push(readKept(reader, length, bytes.length));
         break;
       case HEARTBEAT_TAG:
         heartbeats.changed.push(readHeartbeat(reader, length));
@@ -179,6 +190,13 @@ export function decodeFrame(bytes: Uint8Array): IncomingFrame {
     }
   }
   return { messages, heartbeats, heartbeatResponses, calls, cancelled, report };
+}
+
+/** A message whose entries may be kept without keeping much else of the frame. @throws RangeError */
+function readKept(reader: ByteReader, length: number, frameBytes: number): GroupMessage {
+  const { group, message } = readMessage(reader, length);
+  const keepsTooMuch = frameBytes - length > KEPT_BYTES_MAX && length * KEPT_RATIO < frameBytes;
+  return { group, message: keepsTooMuch ? withOwnEntries(message) : message };
 }
 
 function readPacked(reader: ByteReader, length: number, into: number[]): void {

@@ -43,6 +43,7 @@ export class OutboundLink {
   #open: OpenLink | undefined;
   #retry: NodeJS.Timeout | undefined;
   #flush: NodeJS.Immediate | undefined;
+  #upSince_ms = 0;
   #why = 'it has not been reached yet';
   #isClosed = false;
 
@@ -165,7 +166,7 @@ export class OutboundLink {
       },
     });
     this.#open = { channel, stream, queue, calls };
-    this.#backoff.reset();
+    this.#upSince_ms = monotonic();
     this.#context.refusals.forget(this.#logKey);
     stream.listen({
       message: (bytes) => this.#receive(bytes, calls),
@@ -204,6 +205,9 @@ export class OutboundLink {
 
   #lost(why: LinkLostError | LinkRefusedError): void {
     if (this.#open === undefined) return;
+    const { monotonic, limits } = this.#context;
+    // Only a link that held is a success: one that is lost as soon as it is up must not be tried without a pause.
+    if (monotonic() - this.#upSince_ms >= limits.reconnectMax_ms) this.#backoff.reset();
     this.#down(why);
     if (!this.#isClosed) this.#failed(why);
   }

@@ -175,6 +175,22 @@ function writeEntry(target: Uint8Array, start: number, entry: Entry): number {
   return at;
 }
 
+/**
+ * The message with its entries' data in memory of its own. For a small part of a large frame: its entries may be kept for
+ * long, and as views they would keep the whole frame.
+ */
+export function withOwnEntries(message: Message): Message {
+  if (message.type !== 'append' || message.entries.length === 0) return message;
+  const data = Buffer.concat(message.entries.map((entry) => entry.data));
+  let at = 0;
+  const entries = message.entries.map((entry) => {
+    const from = at;
+    at += entry.data.length;
+    return { ...entry, data: data.subarray(from, at) };
+  });
+  return { ...message, entries };
+}
+
 export interface GroupMessage {
   readonly group: number;
   readonly message: Message;
