@@ -44,6 +44,16 @@ interface Compose {
 /** With merge keys and anchors, as Compose reads it. */
 const composeFile = (name: string): Compose => parse(read(name), { merge: true });
 
+/** The variables as Compose sets them when it finds a secret outside. */
+function withSecret(environment: Service['environment'] = {}): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [
+      name,
+      value.replace(/^\$\{GOMSG_CLUSTER_SECRET:\?.+\}$/, '0123456789abcdef'),
+    ]),
+  );
+}
+
 /** The specification's own schema, as the Compose linter carries it. */
 function composeSchema(): Record<string, unknown> {
   const linter = createRequire(import.meta.url).resolve('dclint/package.json');
@@ -97,7 +107,7 @@ describe('Compose files', () => {
       for (const [host, service] of Object.entries(services)) {
         const config = loadConfig({
           args: service.command?.split(' ') ?? [],
-          env: { ...imageEnvironment, ...service.environment, GOMSG_CLUSTER_SECRET: '0123456789abcdef' },
+          env: { ...imageEnvironment, ...withSecret(service.environment) },
         });
         expect(service.ports.map((port) => port.split(':').slice(-2))).toEqual([
           [String(config.port), String(config.port)],
