@@ -28,6 +28,7 @@ export class Clients {
   readonly #prefix: string;
   readonly #links = new Map<string, Promise<Link>>();
   readonly #connecting = new Map<string, Promise<Outcome>>();
+  #ended = false;
   readonly #streams = new Map<string, { readonly buffer: ItemBuffer; readonly method: string }>();
 
   constructor(program: ClientProcess, server: ServerFixture, prefix: string) {
@@ -38,6 +39,8 @@ export class Clients {
 
   /** The wire of one client; made when it is first asked for. */
   link(name: string): Promise<Link> {
+    // A case that has failed may be in the middle of a step.
+    if (this.#ended) return Promise.reject(new Error('the case is over'));
     let link = this.#links.get(name);
     if (link === undefined) {
       link = Link.open(() => this.#server.nodes[0]);
@@ -119,6 +122,7 @@ export class Clients {
 
   /** Closes what is still open. @throws CaseFailure when a client does not close */
   async end(place: CallStep['place']): Promise<void> {
+    this.#ended = true;
     try {
       const clients = [...this.#connecting.keys()];
       const closing = clients.map((client) =>

@@ -45,6 +45,7 @@ export class RealServer implements ServerFixture {
   readonly #folder = mkdtempSync(join(tmpdir(), 'gomsg-conformance-'));
   #process: NodeProcess | undefined;
   #target: Target | undefined;
+  #removed = false;
 
   static async start(kind: Exclude<ServerKind, 'scripted'>): Promise<RealServer> {
     const server = new RealServer(kind);
@@ -71,6 +72,8 @@ export class RealServer implements ServerFixture {
 
   /** Starts the node on what is in its folder. Its port is another each time: links follow. */
   async start(): Promise<void> {
+    // A case that has failed may be in the middle of a step.
+    if (this.#removed) throw new Error('the case of this server is over');
     this.#process = NodeProcess.start({
       flags: [`--data-dir=${join(this.#folder, 'data')}`, ...FLAGS[this.kind]],
       env: { NODE_COMPILE_CACHE: join(BUILD, 'server-compile-cache') },
@@ -92,6 +95,7 @@ export class RealServer implements ServerFixture {
   }
 
   async remove(): Promise<void> {
+    this.#removed = true;
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
   }
