@@ -18,7 +18,6 @@ export async function serve(argv: readonly string[]): Promise<ExitCode> {
   let config: Config;
   try {
     config = loadConfig({ args: argv, env: process.env });
-    refuseCluster(config);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
@@ -37,10 +36,17 @@ export async function serve(argv: readonly string[]): Promise<ExitCode> {
     process.exit(4);
   });
 
-  const stop = stopSignal();
-  let node: RunningNode | NodeJS.Signals;
+  const left = Promise.withResolvers<'left the cluster'>();
+  const stop = Promise.race([stopSignal(), left.promise]);
+  let node: RunningNode | Awaited<typeof stop>;
   try {
-    const starting = startNode({ config, logger, metrics, onFatal: (error) => die(logger, error) });
+    const starting = startNode({
+      config,
+      logger,
+      metrics,
+      onFatal: (error) => die(logger, error),
+      onLeft: () => left.resolve('left the cluster'),
+    });
     node = await Promise.race([starting, stop]);
   } catch (error) {
     logger.fatal(explained(error), 'the node cannot start');
@@ -64,23 +70,6 @@ export async function serve(argv: readonly string[]): Promise<ExitCode> {
   return 0;
 }
 
-/** This version runs nodes that are alone; saying so beats a cluster that is none. */
-function refuseCluster(config: Config): void {
-  const asked = [
-    ...(config.cluster ? ['--cluster'] : []),
-    ...(config.bootstrap ? ['--bootstrap'] : []),
-    ...(config.join.length > 0 ? ['--join'] : []),
-    ...(config.clusterSecret !== undefined ? ['--cluster-secret'] : []),
-  ];
-  if (asked.length === 0) return;
-  throw new ConfigError(
-    asked.map((flag) => ({
-      origin: flag,
-      reason: `gomsg ${VERSION} runs single nodes; clusters come with a later version. Start without ${flag}`,
-    })),
-  );
-}
-
 /** The first SIGTERM or SIGINT. Further ones are ignored: npm and terminals send the same one twice. */
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
@@ -90,7 +79,7 @@ function stopSignal(): Promise<NodeJS.Signals> {
 }
 
 /** Told to stop before the start was done. */
-function leave(logger: Logger, signal: NodeJS.Signals): never {
+function leave(logger: Logger, signal: string): never {
   logger.info(`${signal}: stopped before the start was done`);
   process.exit(0);
 }

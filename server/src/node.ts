@@ -1,11 +1,15 @@
 /** A node: every part made once, handed what it needs, and taken down in the opposite order. */
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { admission } from './cluster/admission.ts';
 import { type Identity, loadIdentity, newIdentity } from './cluster/identity.ts';
-import { LoneNode } from './cluster/lone-node.ts';
-import { FIRST_DATA_GROUP, SlotRouter } from './cluster/slot-map.ts';
+import { waitingMethods } from './cluster/invitation.ts';
+import { loneRole } from './cluster/lone-role.ts';
+import { memberRole } from './cluster/member-role.ts';
+import type { RoleParts } from './cluster/role.ts';
 import type { Config } from './config/schema.ts';
-import { GroupHost } from './groups/host.ts';
+import type { GroupHost } from './groups/host.ts';
 import { MemoryLog } from './groups/memory-log.ts';
 import type { NodeLog } from './groups/node-log.ts';
 import { Health } from './observe/health.ts';
@@ -42,6 +46,8 @@ export interface NodeOptions {
   readonly metrics?: NodeMetrics;
   /** A write or sync failed, or state that cannot be was met. The process must end: nothing more will be answered. */
   readonly onFatal: (error: Error) => void;
+  /** The node was taken out of its cluster, and has nothing left to do. */
+  readonly onLeft?: () => void;
   /** The file system of the log, for tests that break it. */
   readonly logFiles?: LogFiles;
   /** Parts of the store, for tests that break them. */
@@ -62,11 +68,15 @@ const SHUTTING_DOWN: Failure = {
   message: 'the node is shutting down; use another node, or this one once it is back',
 };
 
-/** Entries that the log keeps in memory: followers read them there, and a node that runs alone has none. */
-const LOG_CACHE_BYTES = 1024 * 1024;
+/** Entries that the log keeps in memory: followers are fed from there, and a node that runs alone has none. */
+const LONE_LOG_CACHE_BYTES = 1024 * 1024;
+const MEMBER_LOG_CACHE_BYTES = 16 * 1024 * 1024;
 
 /** Data groups of a node on its own, unless the settings say otherwise: more would only mean more entries. */
 const LONE_GROUPS = 1;
+
+/** The one call that was answered ends by itself. */
+const INVITATION_DRAIN_MS = 1_000;
 
 /** How often the figures behind the health checks are looked at. */
 const HEALTH_INTERVAL_MS = 1_000;
@@ -102,47 +112,60 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
           : logger.error({ lack }, 'too little room for the store: writes are refused until there is more'),
     });
     undo.push(() => store.close());
-    const identity = identityOf(config);
+    const tls = tlsOf(config);
+    // Members are told where a node is before its port is open, so its port is settled on now.
+    const portNumber = config.cluster && config.port === 0 ? await freePort(config.host) : config.port;
+    let address = config.advertise ?? `${reachable(config.host)}:${portNumber}`;
+    const admitted = config.cluster
+      ? await admission({
+          ...config,
+          address,
+          version: VERSION,
+          secret: config.clusterSecret,
+          tls,
+          logger,
+          signal: draining.signal,
+          now_ms: Date.now(),
+          waitForInvitation: (nodeId) =>
+            invitation(nodeId, (methods) =>
+              openNodePort(config, portNumber, tls, logger, reportBug, metrics, health, methods),
+            ),
+        })
+      : undefined;
+    const lone = admitted === undefined ? identityOf(config) : undefined;
     const log = await openLog(config, logger, onFatal, options.logFiles);
     undo.push(() => log.close());
 
-    let address = '';
-    const host = new GroupHost({
-      log,
-      store,
+    const parts: RoleParts = {
+      config,
+      address: () => address,
+      tls,
+      health,
       metrics,
-      clock: Date.now,
-      monotonic: () => performance.now(),
-      random: Math.random,
-      sessionIdleTimeout_ms: config.sessionIdleTimeoutMs,
-      node: {
-        nodeId: identity.nodeId,
-        get address() {
-          return address;
-        },
-      },
-      onFatal,
+      logger,
       reportBug,
-    });
+      startedAt_ms,
+      groups: {
+        log,
+        store,
+        metrics,
+        clock: Date.now,
+        monotonic: () => performance.now(),
+        random: Math.random,
+        sessionIdleTimeout_ms: config.sessionIdleTimeoutMs,
+        onFatal,
+        reportBug,
+      },
+    };
+    const role =
+      lone !== undefined
+        ? loneRole(lone, parts)
+        : await memberRole(admitted!, parts, () => options.onLeft?.());
+    const { identity, host, router, view } = role;
     hosting = host;
-    for (let group = 0; group < identity.groups; group++) host.add(FIRST_DATA_GROUP + group);
     undo.push(() => host.stop());
     await host.start();
 
-    const router = new SlotRouter(host.groups);
-    const lone = new LoneNode({
-      identity,
-      address: () => address,
-      version: VERSION,
-      hostLabel: config.hostLabel,
-      host,
-      router,
-      health,
-      metrics,
-      dataDir: config.storage === 'memory' ? undefined : config.dataDir,
-      startedAt_ms,
-      clock: Date.now,
-    });
     const streams = streamServer({
       router,
       limits: config,
@@ -152,21 +175,36 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
         retentionBytes: config.streamRetentionBytes,
         retentionMessages: config.streamRetentionCount,
       },
-      nodes: lone,
+      nodes: view,
     });
     undo.push(() => streams.close());
 
-    const port = await openNodePort(config, logger, reportBug, metrics, health, [
+    const services = [
       ...kvMethods({ router, limits: config }),
       ...queueMethods({ router, limits: config, draining: draining.signal }),
       ...streams.methods,
-      ...clusterMethods(lone),
+      ...clusterMethods(view),
       ...sessionMethods({ router, sessionIdleTimeout_ms: config.sessionIdleTimeoutMs }),
-    ]);
+    ];
+    const port = await openNodePort(
+      config,
+      portNumber,
+      tls,
+      logger,
+      reportBug,
+      metrics,
+      health,
+      role.serve(services),
+    );
     address = config.advertise ?? `${reachable(port.host)}:${port.port}`;
     undo.push(() => port.drain(config.drainTimeoutMs));
+    undo.push(() => role.close());
+    role.serving();
 
-    const look = (): void => checkHealth(health, log, store, host);
+    const look = (): void => {
+      checkDisk(health, log, store);
+      if (!identity.clustered) checkAlone(health, host);
+    };
     const looking = setInterval(look, HEALTH_INTERVAL_MS);
     looking.unref();
     undo.push(() => clearInterval(looking));
@@ -180,8 +218,10 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       stop: () => {
         if (stopped === undefined) {
           health.draining('the node is shutting down');
-          draining.abort(new GomsgError(SHUTTING_DOWN));
-          stopped = takeDown(undo);
+          stopped = role.resign().then(() => {
+            draining.abort(new GomsgError(SHUTTING_DOWN));
+            return takeDown(undo);
+          });
         }
         return stopped;
       },
@@ -239,7 +279,7 @@ async function openLog(
   return Wal.open(join(config.dataDir, 'wal'), {
     segmentBytes: config.walSegmentBytes,
     tailSegments: config.walTailSegments,
-    cacheBytes: LOG_CACHE_BYTES,
+    cacheBytes: config.cluster ? MEMBER_LOG_CACHE_BYTES : LONE_LOG_CACHE_BYTES,
     fsyncIntervalMs: config.fsync === 'interval' ? config.fsyncIntervalMs : 0,
     onTornTail: (tail) => logger.warn({ ...tail }, 'the log ended in an incomplete batch, which was cut'),
     onWritableChange: (writable) =>
@@ -253,6 +293,8 @@ async function openLog(
 
 async function openNodePort(
   config: Config,
+  port: number,
+  tls: TlsOptions | undefined,
   logger: Logger,
   reportBug: ReportBug,
   metrics: NodeMetrics,
@@ -282,10 +324,9 @@ async function openNodePort(
     keepaliveTimeout_ms: config.keepaliveTimeoutMs,
     idleTimeout_ms: config.idleTimeoutMs,
   };
-  const tls = tlsOf(config);
   return openPort({
     host: config.host,
-    port: config.port,
+    port,
     methods: intercept(
       [...own, ...reflectionMethods(own)],
       [
@@ -312,13 +353,36 @@ function tlsOf({ tlsCert, tlsKey, tlsCa }: Config): TlsOptions | undefined {
   };
 }
 
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, host, () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** Serves nothing but the invitation that a node without a cluster waits for. Resolves with the address of a member. */
+async function invitation(
+  nodeId: string,
+  open: (methods: readonly Method[]) => Promise<Port>,
+): Promise<string> {
+  const invited = Promise.withResolvers<string>();
+  const port = await open(waitingMethods(nodeId, invited.resolve));
+  const member = await invited.promise;
+  await port.drain(INVITATION_DRAIN_MS);
+  return member;
+}
+
 /** Every address is one that this machine can be reached at, as seen from itself. */
 function reachable(host: string): string {
   if (host === '0.0.0.0' || host === '::') return 'localhost';
   return host.includes(':') ? `[${host}]` : host;
 }
 
-function checkHealth(health: Health, log: NodeLog, store: Store, host: GroupHost): void {
+function checkDisk(health: Health, log: NodeLog, store: Store): void {
   health.check('log', log.writable, log.writable ? 'takes writes' : 'the disk is full');
   const lack = store.outOfSpace;
   health.check(
@@ -328,6 +392,9 @@ function checkHealth(health: Health, log: NodeLog, store: Store, host: GroupHost
       ? 'takes writes'
       : `${lack.where}: ${lack.freeBytes} bytes free, ${lack.neededBytes} needed`,
   );
+}
+
+function checkAlone(health: Health, host: GroupHost): void {
   const led = host.groups.filter((group) => group.isLeader).length;
   health.check('consensus', led === host.groups.length, `leads ${led} of ${host.groups.length} groups`);
 }

@@ -6,7 +6,8 @@ import { methodNumber, serverStreaming, unary } from '../services/decode.ts';
 import { GomsgError } from '../services/errors.ts';
 import { call, callContext, open } from '../services/testing/call.ts';
 import type { Failure } from '../state/failure.ts';
-import { type ForwardedCall, forwarding, type Leadership, type Links } from './forwarding.ts';
+import { forwarding, type Leadership, type Links } from './forwarding.ts';
+import type { ForwardedCall } from './links/forwarded-call.ts';
 
 const NOT_LEADER: Failure = { reason: ErrorReason.NOT_LEADER, message: 'another node leads' };
 

@@ -7,25 +7,10 @@
  */
 import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import { GomsgError } from '../services/errors.ts';
-import type {
-  CallContext,
-  Method,
-  Reply,
-  ServerStreamingMethod,
-  SessionCall,
-  UnaryMethod,
-} from '../services/method.ts';
+import type { CallContext, Method, Reply, ServerStreamingMethod, UnaryMethod } from '../services/method.ts';
 import type { Failure } from '../state/failure.ts';
+import type { ForwardedCall } from './links/forwarded-call.ts';
 import { type Route, type RouteReader, routeReader } from './route-of.ts';
-
-/** A call on its way to the node that can answer it. */
-export interface ForwardedCall {
-  readonly method: number;
-  readonly payload: Uint8Array;
-  readonly session?: SessionCall | undefined;
-  readonly timeout_ms?: number | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-}
 
 /** What is known of the groups here. */
 export interface Leadership {
@@ -45,7 +30,8 @@ export interface Leadership {
 /** The way to the other nodes. */
 export interface Links {
   call(node: number, call: ForwardedCall, reply: Reply): void;
-  stream(node: number, call: ForwardedCall, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Ended by its iterator's `return`. */
+  stream(node: number, call: ForwardedCall): AsyncIterable<Uint8Array>;
 }
 
 /** How long a call waits for a group to have a leader when its caller sets no deadline: twice the usual election. */
@@ -201,13 +187,13 @@ async function* streamFromLeader(
         const messages =
           leader === leadership.self
             ? method.handle(request, withSignal(context, signal))
-            : links.stream(leader, forwarded(method, request, context), signal);
+            : endedBy(signal, links.stream(leader, forwarded(method, request, context)));
         for await (const message of messages) {
           begun = true;
           yield message;
         }
-        if (!whileLeading.signal.aborted || context.signal.aborted) return;
-        throw whileLeading.signal.reason;
+        if (signal.aborted && signal.reason instanceof GomsgError) throw signal.reason;
+        return;
       } catch (error) {
         if (begun || !(error instanceof GomsgError) || error.reason !== ErrorReason.NOT_LEADER) throw error;
         refusal = error;
@@ -222,6 +208,23 @@ async function* streamFromLeader(
       whenLeaderChanges(leadership, group, wait_ms, context.signal, resolve),
     );
   }
+}
+
+/** Ends the messages at once when the signal is aborted: a generator's own end would wait for the next of them. */
+function endedBy(signal: AbortSignal, messages: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const iterator = messages[Symbol.asyncIterator]();
+  const end = (): void => void iterator.return?.();
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => iterator.next(),
+      async return(value) {
+        signal.removeEventListener('abort', end);
+        return (await iterator.return?.()) ?? { done: true, value };
+      },
+    }),
+  };
 }
 
 function movedOn(group: number): Failure {
@@ -250,20 +253,20 @@ function forwarded(
 }
 
 /** Calls back once: when the leader changes, after the time, or when the caller gives up. */
-function whenLeaderChanges(
+export function whenLeaderChanges(
   leadership: Leadership,
   group: number,
   wait_ms: number,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
   then: () => void,
 ): void {
   const done = (): void => {
     clearTimeout(timer);
     stopListening();
-    signal.removeEventListener('abort', done);
+    signal?.removeEventListener('abort', done);
     then();
   };
   const timer = setTimeout(done, wait_ms);
   const stopListening = leadership.onLeaderChange(group, done);
-  signal.addEventListener('abort', done, { once: true });
+  signal?.addEventListener('abort', done, { once: true });
 }

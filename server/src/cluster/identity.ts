@@ -127,7 +127,8 @@ function parse(file: string): Record<string, unknown> {
   throw new IdentityError(`${file} is damaged: put it back from a copy of the data folder`);
 }
 
-function writeDurably(directory: string, file: string, text: string): void {
+/** Puts a file in place as a whole: a crash leaves the old one or the new one. */
+export function writeDurably(directory: string, file: string, text: string): void {
   const fresh = `${file}.new`;
   const handle = openSync(fresh, 'w', 0o644);
   try {

@@ -10,11 +10,18 @@ import type { GroupRouter, Proposal, ServiceGroup } from '../services/groups.ts'
 import { slotOf } from '../state/crc16.ts';
 import type { Failure } from '../state/failure.ts';
 import type { GroupState } from '../state/group-state.ts';
-import type { ForwardedCall, Leadership, Links } from './forwarding.ts';
+import { type Leadership, type Links, whenLeaderChanges } from './forwarding.ts';
+import type { ForwardedCall } from './links/forwarded-call.ts';
 import { FIRST_DATA_GROUP } from './slot-map.ts';
 
 /** The header of a passed-on command that is to be proposed as it is, without the service: the group that it is for. */
 export const PROPOSAL_GROUP_HEADER = 'gomsg-group';
+
+/** How long a write waits for a group to have a leader, and how often at most. */
+const LEADER_WAIT_MS = 2_000;
+const LEADER_WAITS = 2;
+/** Writes of one group that may wait so. */
+const WAITING_MAX = 1_024;
 
 /** Replicas of this node. */
 export interface LocalReplicas {
@@ -28,6 +35,8 @@ export class RoutedGroup implements ServiceGroup {
   readonly #replicas: LocalReplicas;
   readonly #leadership: Leadership;
   readonly #links: Pick<Links, 'call'>;
+  /** Writes that wait for a leader. */
+  #waiting = 0;
 
   constructor(id: number, replicas: LocalReplicas, leadership: Leadership, links: Pick<Links, 'call'>) {
     this.id = id;
@@ -62,17 +71,25 @@ export class RoutedGroup implements ServiceGroup {
   }
 
   submit(proposal: Proposal): void {
+    this.#submit(proposal, LEADER_WAITS);
+  }
+
+  /** Waits for a leader that is about to be elected: what was handed to nobody was certainly not done. */
+  #submit(proposal: Proposal, waits: number): void {
     const replica = this.#replicas.replica(this.id);
-    if (replica?.isLeader) {
-      replica.submit(proposal);
-      return;
-    }
     const leader = this.#leadership.leaderOf(this.id);
-    if (leader === undefined || leader === this.#leadership.self) {
+    if (replica?.isLeader) replica.submit(proposal);
+    else if (leader !== undefined && leader !== this.#leadership.self) {
+      this.#links.call(leader, forwardedProposal(this.id, proposal), proposal.reply);
+    } else if (waits === 0 || this.#waiting >= WAITING_MAX) {
       proposal.reply.fail(this.#leadership.noLeader(this.id));
-      return;
+    } else {
+      this.#waiting++;
+      whenLeaderChanges(this.#leadership, this.id, LEADER_WAIT_MS, undefined, () => {
+        this.#waiting--;
+        this.#submit(proposal, waits - 1);
+      });
     }
-    this.#links.call(leader, forwardedProposal(this.id, proposal), proposal.reply);
   }
 
   read(

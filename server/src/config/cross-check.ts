@@ -45,6 +45,17 @@ const RULES: readonly Rule[] = [
     reason: 'only a member of a cluster bootstraps: add --cluster',
   },
   {
+    field: 'storage',
+    broken: (config) => config.cluster && config.storage === 'memory',
+    reason:
+      'a member of a cluster keeps its votes and its part of the log on disk: without them two nodes could both lead',
+  },
+  {
+    field: 'clusterSecret',
+    broken: (config) => config.clusterSecret !== undefined && !config.cluster,
+    reason: 'only the nodes of a cluster share a secret: add --cluster',
+  },
+  {
     field: 'maxFrameBytes',
     broken: (config) =>
       config.maxFrameBytes < Math.max(config.maxValueBytes, config.maxMessageBytes) + FRAME_OVERHEAD_BYTES,

@@ -236,9 +236,16 @@ describe('for people', () => {
   });
 
   it('tells which settings were changed, and hides secrets', () => {
-    const config = load(['--port=1', '--fsync=always', '--cluster-secret=0123456789abcdef', '--data-dir=/d']);
+    const config = load([
+      '--port=1',
+      '--fsync=always',
+      '--cluster',
+      '--cluster-secret=0123456789abcdef',
+      '--data-dir=/d',
+    ]);
     expect(changedSettings(config)).toEqual({
       'server.port': '1',
+      'cluster.enabled': 'true',
       'cluster.secret': '(hidden)',
       'storage.data-dir': '/d',
     });

@@ -1,0 +1,64 @@
+/** Changes of the membership that operators ask for, through whichever node they reach. */
+import type { ClusterAdmin } from '../services/cluster-service.ts';
+import type { UnaryCall } from '../services/decode.ts';
+import { ErrorReason, GomsgError } from '../services/errors.ts';
+import type { ControlView } from '../state/control/control-machine.ts';
+import type { ControlProposals } from './control/control-proposals.ts';
+import type { ForwardedCall } from './links/forwarded-call.ts';
+import type { PeerLinks } from './links/peer-links.ts';
+
+export interface AdminParts {
+  readonly control: () => ControlView;
+  readonly proposals: ControlProposals;
+  readonly links: Pick<PeerLinks, 'call'>;
+  /** Asks the node that waits at an address to join the cluster by way of this one. Rejects with `GomsgError`. */
+  readonly invite: (nodeId: string, address: string) => Promise<void>;
+}
+
+/** The call came from another node already: it is answered here. */
+const ASKED_HEADER = 'gomsg-asked';
+
+export class Admin implements ClusterAdmin {
+  readonly #parts: AdminParts;
+
+  constructor(parts: AdminParts) {
+    this.#parts = parts;
+  }
+
+  async join(nodeId: string, address: string): Promise<void> {
+    if (this.#parts.control().memberById(nodeId) !== undefined) {
+      throw new GomsgError({
+        reason: ErrorReason.ALREADY_EXISTS,
+        message: `${nodeId} is or was a member: the id of a node is never used again`,
+        subject: nodeId,
+      });
+    }
+    await this.#parts.invite(nodeId, address);
+  }
+
+  async leave(nodeId: string): Promise<void> {
+    const number = this.#parts.control().numberOf(nodeId);
+    if (number === undefined) throw notFound(nodeId);
+    await this.#parts.proposals.markLeaving(number);
+  }
+
+  ask(nodeId: string, { number: method, payload, context, reply }: UnaryCall): void {
+    const node = this.#parts.control().numberOf(nodeId);
+    if (node === undefined || context.header(ASKED_HEADER) !== undefined) {
+      reply.fail(notFound(nodeId));
+      return;
+    }
+    const timeout_ms =
+      context.deadline_ms === undefined ? undefined : Math.max(1, context.deadline_ms - Date.now());
+    const call: ForwardedCall = { method, payload, timeout_ms, headers: { [ASKED_HEADER]: 'true' } };
+    this.#parts.links.call(node, call, reply);
+  }
+}
+
+function notFound(nodeId: string): GomsgError {
+  return new GomsgError({
+    reason: ErrorReason.NODE_NOT_FOUND,
+    message: `the cluster has no node ${JSON.stringify(nodeId)}`,
+    subject: nodeId,
+  });
+}

@@ -1,0 +1,71 @@
+/** A member of a cluster: admitted before anything of it is opened. */
+import { join } from 'node:path';
+import { GroupHost } from '../groups/host.ts';
+import { VERSION } from '../version.ts';
+import { logFilesIn } from '../wal/log-files.ts';
+import type { Admitted } from './admission.ts';
+import { invite } from './invitation.ts';
+import { Member } from './member.ts';
+import type { Role, RoleParts } from './role.ts';
+
+/** How long a node that stops waits for others to take over what it leads. */
+const RESIGN_MS_MAX = 3_000;
+const RESIGN_LOOK_MS = 20;
+
+/** Opens the replicas of this node. */
+export async function memberRole(
+  { identity, seeds }: Admitted,
+  parts: RoleParts,
+  onLeft: () => void,
+): Promise<Role> {
+  const { config, tls, health, metrics, logger, reportBug } = parts;
+  const address = parts.address();
+  const member = new Member({
+    identity,
+    seeds,
+    address,
+    hostLabel: config.hostLabel,
+    version: VERSION,
+    replication: config.replication,
+    secret: config.clusterSecret,
+    tls,
+    links: { maxFrameBytes: config.maxFrameBytes },
+    dataDir: config.dataDir,
+    health,
+    metrics,
+    logger,
+    reportBug,
+    clock: Date.now,
+    monotonic: () => performance.now(),
+    invite: (nodeId, waiting) => invite({ nodeId, waiting, member: address, tls }),
+    onLeft,
+  });
+  const host = new GroupHost({
+    ...parts.groups,
+    node: { nodeId: identity.nodeId, address },
+    cluster: {
+      nodeNumber: identity.nodeNumber,
+      peers: member.links,
+      files: logFilesIn(join(config.dataDir, 'replicas')),
+    },
+  });
+  await member.open(host);
+  return {
+    identity,
+    host,
+    router: member.router,
+    view: member.view,
+    serve: (services) => [...member.serve(services), ...member.links.methods()],
+    serving: () => member.start(),
+    resign: () => resigned(member),
+    close: () => member.close(),
+  };
+}
+
+async function resigned(member: Member): Promise<void> {
+  const until_ms = performance.now() + RESIGN_MS_MAX;
+  while (!member.hasResigned && performance.now() < until_ms) {
+    member.resign();
+    await new Promise((resolve) => setTimeout(resolve, RESIGN_LOOK_MS));
+  }
+}
