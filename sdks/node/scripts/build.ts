@@ -1,15 +1,15 @@
 /**
  * Builds the package that is published: `dist/`, compiled JavaScript with declarations and a package.json of its own.
- * `npm run pack -w @gomsg/client` makes the tarball of it.
+ * `npm run pack -w @gomsg/client` makes the tarball of it. An argument names another folder to build into.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..');
-const dist = join(folder, process.argv[2] ?? 'dist');
+const dist = resolve(folder, process.argv[2] ?? 'dist');
 
 const typescript = createRequire(import.meta.url).resolve('typescript/package.json');
 const { bin } = JSON.parse(readFileSync(typescript, 'utf8')) as { bin: { tsc: string } };
