@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -83,8 +84,11 @@ type reader[T any] struct {
 	feed  feed[T]
 
 	items []T
+	mu    sync.Mutex
 	// Ends the open stream; nil while there is none.
 	cancel context.CancelFunc
+	// An item is with its user: until that is through with it, the stream stays open, so that it can be settled.
+	handling bool
 	// Tries to open since the last item that came.
 	failures int
 	hint     string
@@ -162,8 +166,13 @@ func (r *reader[T]) open(deadline time.Time) (failed *Error, reached bool) {
 		r.hint, r.avoid = "", node
 		return failed, false
 	}
-	ctx, cancel := context.WithCancel(r.life.ctx)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.life.ctx))
+	r.mu.Lock()
 	r.cancel = cancel
+	r.mu.Unlock()
+	if r.life.ctx.Err() != nil {
+		cancel()
+	}
 	timer := time.AfterFunc(time.Until(deadline), cancel)
 	defer timer.Stop()
 	if err := r.feed.open(ctx, conn, node); err != nil {
@@ -181,10 +190,7 @@ func (r *reader[T]) open(deadline time.Time) (failed *Error, reached bool) {
 }
 
 func (r *reader[T]) lost(err error) *Error {
-	if r.cancel != nil {
-		r.cancel()
-		r.cancel = nil
-	}
+	r.close()
 	failed := &Error{Code: codes.Unavailable, Message: "the server ended the stream", Retryable: true}
 	if !errors.Is(err, io.EOF) {
 		copied := *statusError(err)
@@ -226,8 +232,31 @@ func (r *reader[T]) endError() *Error {
 
 // close ends what is open.
 func (r *reader[T]) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.cancel != nil {
 		r.cancel()
 		r.cancel = nil
+	}
+}
+
+// watch lets the open stream end with the life, at once where no item is with its user. It returns what ends the
+// watch itself.
+func (r *reader[T]) watch() (stop func() bool) {
+	return context.AfterFunc(r.life.ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.cancel != nil && !r.handling {
+			r.cancel()
+		}
+	})
+}
+
+func (r *reader[T]) setHandling(handling bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.handling = handling
+	if !handling && r.cancel != nil && r.life.ctx.Err() != nil {
+		r.cancel()
 	}
 }

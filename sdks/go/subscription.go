@@ -12,8 +12,8 @@ type Subscription struct {
 	err  *Error
 }
 
-// Close ends the subscription and returns at once, so that a handler may call it. Done tells when the handler that may
-// still run has returned.
+// Close ends the subscription and returns at once, so that a handler may call it. A handler that runs can still settle
+// its item; Done tells when it has returned.
 func (s *Subscription) Close() error {
 	s.life.cancel(errSubscriptionClosed)
 	return nil
@@ -55,7 +55,10 @@ func (s stream[T]) subscribe(
 		return nil, failed
 	}
 	source := s.reader(life)
+	stop := source.watch()
 	if failed := source.place(); failed != nil {
+		source.close()
+		stop()
 		s.client.endStream(life)
 		return nil, failed
 	}
@@ -65,11 +68,14 @@ func (s stream[T]) subscribe(
 	subscription := &Subscription{life: life}
 	go func() {
 		defer s.client.endStream(life)
+		defer stop()
 		defer source.close()
 		for {
 			item, ok, failed := source.next()
 			if ok {
+				source.setHandling(true)
 				failed = s.handle(source.feed, handler, onError, item)
+				source.setHandling(false)
 			} else if life.ctx.Err() != nil {
 				return
 			}
@@ -130,6 +136,7 @@ func (s stream[T]) iterate(ctx context.Context, onReady func()) iter.Seq2[T, err
 		}
 		defer s.client.endStream(life)
 		source := s.reader(life)
+		defer source.watch()()
 		defer source.close()
 		if failed := source.place(); failed != nil {
 			yield(none, failed)
@@ -143,7 +150,13 @@ func (s stream[T]) iterate(ctx context.Context, onReady func()) iter.Seq2[T, err
 			if failed != nil {
 				yield(none, failed)
 			}
-			if !ok || !yield(item, nil) {
+			if !ok {
+				return
+			}
+			source.setHandling(true)
+			more := yield(item, nil)
+			source.setHandling(false)
+			if !more {
 				return
 			}
 		}
