@@ -1,0 +1,82 @@
+/** Clusters of real processes: what a user of one sees, also when a node dies. */
+import { expect, test } from 'vitest';
+import { ClusterService, NodeState } from '../gen/gomsg/v1/cluster_pb.js';
+import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
+import { KVService } from '../gen/gomsg/v1/kv_pb.js';
+import { QueueService } from '../gen/gomsg/v1/queue_pb.js';
+import { StreamService } from '../gen/gomsg/v1/stream_pb.js';
+import { ClusterProcess } from './testing/cluster-process.ts';
+
+const { set, get, getMany, keys } = KVService.method;
+const bytes = (text: string) => Buffer.from(text);
+const text = (value: Uint8Array) => Buffer.from(value).toString();
+
+/** Keys that fall into all groups. */
+const names = Array.from({ length: 40 }, (_, i) => `key-${i}`);
+
+test('three nodes take any call anywhere, survive the death of one, and take it back', {
+  timeout: 120_000,
+}, async () => {
+  await using cluster = await ClusterProcess.start(3);
+  const [first, second, third] = cluster.nodes as [never, never, never] as typeof cluster.nodes;
+
+  // Any node takes any call.
+  for (const [i, key] of names.entries()) {
+    await cluster.nodes[i % 3]!.client.unary(set, { key, value: bytes(`value of ${key}`) });
+  }
+  for (const { client } of cluster.nodes) {
+    for (const key of names) expect(text((await client.unary(get, { key })).value)).toBe(`value of ${key}`);
+    expect((await client.unary(keys, { pattern: 'key-*' })).keys).toHaveLength(names.length);
+    const { entries } = await client.unary(getMany, { keys: names });
+    expect(entries.map(({ key }) => key)).toEqual(names);
+    expect(entries.every(({ found }) => found)).toBe(true);
+  }
+  await second!.client.unary(QueueService.method.push, { queue: 'jobs', payload: bytes('a job') });
+  await third!.client.unary(StreamService.method.publish, { topic: 'events', payload: bytes('an event') });
+
+  // One node dies. What was answered is there, and writes go on.
+  await cluster.kill(first!);
+  const others = [second!, third!];
+  await cluster.until('every group has a leader again', async () => {
+    for (const key of names)
+      await second!.client.unary(set, { key, value: bytes('after') }, { timeout_ms: 3_000 });
+    return true;
+  });
+  for (const { client } of others) {
+    for (const key of names) expect(text((await client.unary(get, { key })).value)).toBe('after');
+  }
+  const { deliveries } = await third!.client.unary(QueueService.method.pop, { queue: 'jobs' });
+  expect(deliveries.map(({ payload }) => text(payload))).toEqual(['a job']);
+  const { messages } = await second!.client.unary(StreamService.method.read, { topic: 'events' });
+  expect(messages.map(({ payload }) => text(payload))).toEqual(['an event']);
+  const { nodes } = await second!.client.unary(ClusterService.method.nodes, {});
+  expect(nodes.find(({ nodeId }) => nodeId === 'node1')?.state).toBe(NodeState.DOWN);
+
+  // It comes back by itself and has everything.
+  await cluster.restart(first!);
+  await cluster.healthy();
+  for (const key of names) expect(text((await first!.client.unary(get, { key })).value)).toBe('after');
+});
+
+test('without a majority writes fail and name who is missing; with it they go on', {
+  timeout: 120_000,
+}, async () => {
+  await using cluster = await ClusterProcess.start(3, ['--groups=1']);
+  const [first, second, third] = cluster.nodes;
+  await first!.client.unary(set, { key: 'k', value: bytes('v') });
+  await cluster.kill(second!);
+  await cluster.kill(third!);
+  await cluster.until('writes are refused', async () => {
+    const failure = await first!.client
+      .unary(set, { key: 'k', value: bytes('w') }, { timeout_ms: 6_000 })
+      .catch((error: unknown) => error);
+    expect(failure).toMatchObject({ reason: ErrorReason.NO_QUORUM });
+    expect((failure as Error).message).toMatch(/node2|node3/);
+    return true;
+  });
+  await cluster.restart(second!);
+  await cluster.until('writes go on', async () => {
+    await first!.client.unary(set, { key: 'k', value: bytes('x') }, { timeout_ms: 3_000 });
+    return true;
+  });
+});
