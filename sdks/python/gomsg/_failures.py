@@ -100,6 +100,8 @@ def server_failure(
 
 def rpc_failure(error: grpc.aio.AioRpcError, address: str, *, method: str = "") -> GomsgError:
     """What gRPC raised, with the server's typed detail where it sent one."""
+    # Its frames hold the call, which holds the connection: whoever keeps the error must not keep that open.
+    error.__traceback__ = None
     code: int = error.code().value[0]
     details = error.details() or error.code().name.lower().replace("_", " ")
     for key, value in error.trailing_metadata() or ():

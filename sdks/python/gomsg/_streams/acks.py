@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
 
 from .._error import GomsgError
 from .._gen import rpcs
@@ -27,17 +27,20 @@ class _Partition:
         """Highest offset that is to be committed."""
         self.committed = -1
         self.waiting: deque[tuple[int, Settlement]] = deque()
-        self.call: asyncio.Future[bytes] | None = None
+        self.call: asyncio.Future[Any] | None = None
 
 
 class Acks:
     """At most one call in flight for each partition; what is acknowledged meanwhile goes with the next."""
 
-    def __init__(self, core: Core, topic: str, consumer: str) -> None:
+    def __init__(self, core: Core, topic: str, consumer: str, is_member: Callable[[], Awaitable[bool]]) -> None:
         self.member_id = ""
         """The place in the consumer or group that the server gave; empty while there is no connection."""
         self.fenced: GomsgError | None = None
         """Set once somebody else has taken the consumer over: nothing counts any more."""
+        self._is_member = is_member
+        """Whether the server may have fenced us, rather than have lost us with the connection."""
+        self._checks: set[asyncio.Task[None]] = set()
         self._core = core
         self._topic = topic
         self._consumer = consumer
@@ -103,18 +106,27 @@ class Acks:
             place.committed = max(place.committed, offset)
             while place.waiting and (waiting := self._first_up_to(place, offset)) is not None:
                 waiting.succeed()
-        elif (
-            isinstance(error, GomsgError)
-            and error.reason == ErrorReason.MEMBER_FENCED
-            and self.fenced is None
-            and member_id
-            and member_id != self.member_id
-        ):
-            # The connection that it came by is gone, and with it the member. The message is processed all the same.
-            self._send(partition, place)
+        elif isinstance(error, GomsgError) and error.reason == ErrorReason.MEMBER_FENCED and member_id:
+            check = self._core.loop.create_task(self._check(partition, place, offset, error), name="gomsg-ack-check")
+            self._checks.add(check)
+            check.add_done_callback(self._checks.discard)
+            place.call = check
             return
         else:
             self._failed(place, offset, error)
+        if place.waiting:
+            self._send(partition, place)
+
+    async def _check(self, partition: int, place: _Partition, offset: int, error: GomsgError) -> None:
+        """What became of the membership: taken over, so that nothing counts, or lost with its connection. Then the
+        message is processed all the same, and is committed without it.
+        """
+        is_member = self.fenced is not None or await self._is_member()
+        place.call = None
+        if is_member:
+            self._failed(place, offset, error)
+        else:
+            self.member_id = ""
         if place.waiting:
             self._send(partition, place)
 

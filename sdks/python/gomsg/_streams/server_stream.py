@@ -34,10 +34,7 @@ class ServerStream(Generic[R]):
     async def open(self, rpc: Rpc, request: bytes) -> R:
         """Makes the call and returns the first response, which says that it is in place."""
         core = self._core
-        channel = core.channels.get(self.address)
-        metadata = await core.channels.metadata()
-        make: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(rpc.path)
-        self._call = make(request, metadata=metadata)
+        self._call = self._made(rpc, request, await core.channels.metadata())
         limit = core.limits.timeout
         try:
             async with asyncio.timeout(limit):
@@ -48,21 +45,31 @@ class ServerStream(Generic[R]):
                 "DEADLINE_EXCEEDED", f"{self._method}: {self.address}: not in place within {limit:g} s", method=self._method
             ) from None
 
+    def _made(
+        self, rpc: Rpc, request: bytes, metadata: tuple[tuple[str, str | bytes], ...]
+    ) -> grpc.aio.UnaryStreamCall[bytes, bytes]:
+        channel = self._core.channels.get(self.address)
+        make: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(rpc.path)
+        return make(request, metadata=metadata)
+
     async def read(self) -> R:
         """The next response. Raises GomsgError at the end."""
-        call = self._call
-        if call is None or self._is_canceled:
+        if self._call is None or self._is_canceled:
             raise self._canceled()
+        message: object = None
         try:
-            message = await call.read()
+            message = await self._call.read()
         except grpc.aio.AioRpcError as error:
+            self._call = None
             raise rpc_failure(error, self.address, method=self._method) from error
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self._is_canceled and (task is None or task.cancelling() == 0):
-                raise self._canceled() from None
-            raise
+            if not self._is_canceled or _is_caller_canceled():
+                raise
+        if self._is_canceled:
+            # Raised out here, so that it does not keep the frames of the call.
+            raise self._canceled()
         if not isinstance(message, bytes):
+            self._call = None
             raise transport_failure(
                 14, f"{self._method}: {self.address}: the server ended the stream", method=self._method
             )
@@ -71,11 +78,28 @@ class ServerStream(Generic[R]):
         except DecodeError as error:
             raise undecodable(self._method, error) from error
 
+    async def end_code(self) -> int | None:
+        """The gRPC code with which the call ended, also when that was not read yet; None while it is open."""
+        if self._call is None:
+            return _CANCELED
+        if not self._call.done():
+            return None
+        code: int = (await self._call.code()).value[0]
+        return code
+
     def cancel(self) -> None:
         """Ends the call at once; a read that waits fails."""
         self._is_canceled = True
-        if self._call is not None:
-            self._call.cancel()
+        # Let go of, since who keeps the error of a stream would otherwise keep its connection open.
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
 
     def _canceled(self) -> GomsgError:
         return transport_failure(_CANCELED, f"{self._method}: the stream is closed", method=self._method)
+
+
+def _is_caller_canceled() -> bool:
+    """Apart, since a frame that holds its task and the error would keep both, and with them the connection."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -148,6 +148,7 @@ class Subscription(Generic[T]):
             error = failed
         finally:
             await self._end(error)
+            error = None  # Else it and this frame keep each other.
 
     async def _handle(self, handler: Handler[T], item: T) -> None:
         try:

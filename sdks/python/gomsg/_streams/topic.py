@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PARTITION_CHECK_SECONDS = 10.0
 """How often a subscription that was resumed partition by partition looks for partitions that were added."""
 
+_ABORTED = 10
+"""gRPC code of MEMBER_FENCED."""
+
 _Stream = ServerStream[stream_pb2.StreamServiceSubscribeResponse]
 
 
@@ -38,7 +41,7 @@ class TopicFeed:
         self._method = method
         self._request = request
         self._name = request.consumer or request.group
-        self._acks = Acks(core, request.topic, self._name) if self._name else None
+        self._acks = Acks(core, request.topic, self._name, self._is_member) if self._name else None
         self._tries: Reconnecting | None = None
         self._positions: dict[int, int] = {}
         """Without a name: the next offset of each partition."""
@@ -99,6 +102,13 @@ class TopicFeed:
         if self._acks is not None:
             self._acks.member_id = first.member_id
         self._take(first)
+
+    async def _is_member(self) -> bool:
+        """Whether the stream is open, or the server itself ended it because somebody took the place over."""
+        for stream in self._streams:
+            if await stream.end_code() in (None, _ABORTED):
+                return True
+        return False
 
     async def _again(self, error: GomsgError, address: str) -> None:
         if self._is_closed or self._tries is None:
