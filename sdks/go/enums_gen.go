@@ -8,59 +8,6 @@ import (
 	gomsgv1 "github.com/gomsg/gomsg/sdks/go/gen/gomsg/v1"
 )
 
-// NodeState: How a node is doing.
-type NodeState string
-
-// Values of NodeState.
-const (
-	// NodeStateJoining says: Joining: it receives data and does not vote yet.
-	NodeStateJoining NodeState = "joining"
-	// NodeStateUp says: Up and serving.
-	NodeStateUp NodeState = "up"
-	// NodeStateDown says: Not heard of for a while.
-	NodeStateDown NodeState = "down"
-	// NodeStateLeaving says: Leaving: its data moves to the others.
-	NodeStateLeaving NodeState = "leaving"
-	// NodeStateDraining says: Shutting down: it finishes what it took and takes nothing new.
-	NodeStateDraining NodeState = "draining"
-)
-
-func (v NodeState) number(method, parameter string) (gomsgv1.NodeState, error) {
-	switch v {
-	case "":
-		return 0, nil
-	case NodeStateJoining:
-		return gomsgv1.NodeState_NODE_STATE_JOINING, nil
-	case NodeStateUp:
-		return gomsgv1.NodeState_NODE_STATE_UP, nil
-	case NodeStateDown:
-		return gomsgv1.NodeState_NODE_STATE_DOWN, nil
-	case NodeStateLeaving:
-		return gomsgv1.NodeState_NODE_STATE_LEAVING, nil
-	case NodeStateDraining:
-		return gomsgv1.NodeState_NODE_STATE_DRAINING, nil
-	}
-	return 0, invalid(method, parameter, "%q is none of joining, up, down, leaving, draining", string(v))
-}
-
-func nodeStateOf(number gomsgv1.NodeState) NodeState {
-	switch number {
-	case 0:
-		return ""
-	case gomsgv1.NodeState_NODE_STATE_JOINING:
-		return NodeStateJoining
-	case gomsgv1.NodeState_NODE_STATE_UP:
-		return NodeStateUp
-	case gomsgv1.NodeState_NODE_STATE_DOWN:
-		return NodeStateDown
-	case gomsgv1.NodeState_NODE_STATE_LEAVING:
-		return NodeStateLeaving
-	case gomsgv1.NodeState_NODE_STATE_DRAINING:
-		return NodeStateDraining
-	}
-	return NodeState(strconv.Itoa(int(number)))
-}
-
 // ClusterState: How the cluster is doing.
 type ClusterState string
 
@@ -138,47 +85,6 @@ func consistencyOf(number gomsgv1.Consistency) Consistency {
 	return Consistency(strconv.Itoa(int(number)))
 }
 
-// WatchEventType: What happened to a key.
-type WatchEventType string
-
-// Values of WatchEventType.
-const (
-	// WatchEventTypeSet says: The key was written, or its expiry changed.
-	WatchEventTypeSet WatchEventType = "set"
-	// WatchEventTypeDelete says: The key was deleted by a call.
-	WatchEventTypeDelete WatchEventType = "delete"
-	// WatchEventTypeExpire says: The key's time to live ran out.
-	WatchEventTypeExpire WatchEventType = "expire"
-)
-
-func (v WatchEventType) number(method, parameter string) (gomsgv1.WatchEventType, error) {
-	switch v {
-	case "":
-		return 0, nil
-	case WatchEventTypeSet:
-		return gomsgv1.WatchEventType_WATCH_EVENT_TYPE_SET, nil
-	case WatchEventTypeDelete:
-		return gomsgv1.WatchEventType_WATCH_EVENT_TYPE_DELETE, nil
-	case WatchEventTypeExpire:
-		return gomsgv1.WatchEventType_WATCH_EVENT_TYPE_EXPIRE, nil
-	}
-	return 0, invalid(method, parameter, "%q is none of set, delete, expire", string(v))
-}
-
-func watchEventTypeOf(number gomsgv1.WatchEventType) WatchEventType {
-	switch number {
-	case 0:
-		return ""
-	case gomsgv1.WatchEventType_WATCH_EVENT_TYPE_SET:
-		return WatchEventTypeSet
-	case gomsgv1.WatchEventType_WATCH_EVENT_TYPE_DELETE:
-		return WatchEventTypeDelete
-	case gomsgv1.WatchEventType_WATCH_EVENT_TYPE_EXPIRE:
-		return WatchEventTypeExpire
-	}
-	return WatchEventType(strconv.Itoa(int(number)))
-}
-
 // MessageState: Where a message stands.
 type MessageState string
 
@@ -225,4 +131,98 @@ func messageStateOf(number gomsgv1.MessageState) MessageState {
 		return MessageStateDead
 	}
 	return MessageState(strconv.Itoa(int(number)))
+}
+
+// NodeState: How a node is doing.
+type NodeState string
+
+// Values of NodeState.
+const (
+	// NodeStateJoining says: Joining: it receives data and does not vote yet.
+	NodeStateJoining NodeState = "joining"
+	// NodeStateUp says: Up and serving.
+	NodeStateUp NodeState = "up"
+	// NodeStateDown says: Not heard of for a while.
+	NodeStateDown NodeState = "down"
+	// NodeStateLeaving says: Leaving: its data moves to the others.
+	NodeStateLeaving NodeState = "leaving"
+	// NodeStateDraining says: Shutting down: it finishes what it took and takes nothing new.
+	NodeStateDraining NodeState = "draining"
+)
+
+func (v NodeState) number(method, parameter string) (gomsgv1.NodeState, error) {
+	switch v {
+	case "":
+		return 0, nil
+	case NodeStateJoining:
+		return gomsgv1.NodeState_NODE_STATE_JOINING, nil
+	case NodeStateUp:
+		return gomsgv1.NodeState_NODE_STATE_UP, nil
+	case NodeStateDown:
+		return gomsgv1.NodeState_NODE_STATE_DOWN, nil
+	case NodeStateLeaving:
+		return gomsgv1.NodeState_NODE_STATE_LEAVING, nil
+	case NodeStateDraining:
+		return gomsgv1.NodeState_NODE_STATE_DRAINING, nil
+	}
+	return 0, invalid(method, parameter, "%q is none of joining, up, down, leaving, draining", string(v))
+}
+
+func nodeStateOf(number gomsgv1.NodeState) NodeState {
+	switch number {
+	case 0:
+		return ""
+	case gomsgv1.NodeState_NODE_STATE_JOINING:
+		return NodeStateJoining
+	case gomsgv1.NodeState_NODE_STATE_UP:
+		return NodeStateUp
+	case gomsgv1.NodeState_NODE_STATE_DOWN:
+		return NodeStateDown
+	case gomsgv1.NodeState_NODE_STATE_LEAVING:
+		return NodeStateLeaving
+	case gomsgv1.NodeState_NODE_STATE_DRAINING:
+		return NodeStateDraining
+	}
+	return NodeState(strconv.Itoa(int(number)))
+}
+
+// WatchEventType: What happened to a key.
+type WatchEventType string
+
+// Values of WatchEventType.
+const (
+	// WatchEventTypeSet says: The key was written, or its expiry changed.
+	WatchEventTypeSet WatchEventType = "set"
+	// WatchEventTypeDelete says: The key was deleted by a call.
+	WatchEventTypeDelete WatchEventType = "delete"
+	// WatchEventTypeExpire says: The key's time to live ran out.
+	WatchEventTypeExpire WatchEventType = "expire"
+)
+
+func (v WatchEventType) number(method, parameter string) (gomsgv1.WatchEventType, error) {
+	switch v {
+	case "":
+		return 0, nil
+	case WatchEventTypeSet:
+		return gomsgv1.WatchEventType_WATCH_EVENT_TYPE_SET, nil
+	case WatchEventTypeDelete:
+		return gomsgv1.WatchEventType_WATCH_EVENT_TYPE_DELETE, nil
+	case WatchEventTypeExpire:
+		return gomsgv1.WatchEventType_WATCH_EVENT_TYPE_EXPIRE, nil
+	}
+	return 0, invalid(method, parameter, "%q is none of set, delete, expire", string(v))
+}
+
+func watchEventTypeOf(number gomsgv1.WatchEventType) WatchEventType {
+	switch number {
+	case 0:
+		return ""
+	case gomsgv1.WatchEventType_WATCH_EVENT_TYPE_SET:
+		return WatchEventTypeSet
+	case gomsgv1.WatchEventType_WATCH_EVENT_TYPE_DELETE:
+		return WatchEventTypeDelete
+	case gomsgv1.WatchEventType_WATCH_EVENT_TYPE_EXPIRE:
+		return WatchEventTypeExpire
+	}
+	return WatchEventType(strconv.Itoa(int(number)))
 }

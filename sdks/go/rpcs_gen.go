@@ -2,22 +2,6 @@
 
 package gomsg
 
-var rpcClusterNodes = rpc{number: 401, path: "gomsg.v1.ClusterService/Nodes", isWrite: false, isIdempotent: true}
-
-var rpcClusterStatus = rpc{number: 402, path: "gomsg.v1.ClusterService/Status", isWrite: false, isIdempotent: true}
-
-var rpcClusterLeader = rpc{number: 403, path: "gomsg.v1.ClusterService/Leader", isWrite: false, isIdempotent: true}
-
-var rpcClusterHealth = rpc{number: 404, path: "gomsg.v1.ClusterService/Health", isWrite: false, isIdempotent: true}
-
-var rpcClusterJoin = rpc{number: 405, path: "gomsg.v1.ClusterService/Join", isWrite: true, isIdempotent: true}
-
-var rpcClusterLeave = rpc{number: 406, path: "gomsg.v1.ClusterService/Leave", isWrite: true, isIdempotent: true}
-
-var rpcClusterStats = rpc{number: 407, path: "gomsg.v1.ClusterService/Stats", isWrite: false, isIdempotent: true}
-
-var rpcClusterGetTopology = rpc{number: 408, path: "gomsg.v1.ClusterService/GetTopology", isWrite: false, isIdempotent: true}
-
 var rpcKVSet = rpc{number: 101, path: "gomsg.v1.KVService/Set", isWrite: true, isIdempotent: true}
 
 var rpcKVGet = rpc{number: 102, path: "gomsg.v1.KVService/Get", isWrite: false, isIdempotent: true}
@@ -43,10 +27,6 @@ var rpcKVExpire = rpc{number: 111, path: "gomsg.v1.KVService/Expire", isWrite: t
 var rpcKVPersist = rpc{number: 112, path: "gomsg.v1.KVService/Persist", isWrite: true, isIdempotent: true}
 
 var rpcKVTTL = rpc{number: 113, path: "gomsg.v1.KVService/TTL", isWrite: false, isIdempotent: true}
-
-var rpcOpenSession = rpc{number: 502, path: "gomsg.v1.PipelineService/OpenSession", isWrite: true, isIdempotent: false}
-
-var rpcCloseSession = rpc{number: 503, path: "gomsg.v1.PipelineService/CloseSession", isWrite: true, isIdempotent: true}
 
 var rpcQueueCreate = rpc{number: 201, path: "gomsg.v1.QueueService/Create", isWrite: true, isIdempotent: false}
 
@@ -101,3 +81,23 @@ var rpcStreamList = rpc{number: 312, path: "gomsg.v1.StreamService/List", isWrit
 var rpcStreamDelete = rpc{number: 313, path: "gomsg.v1.StreamService/Delete", isWrite: true, isIdempotent: true}
 
 var rpcStreamPurge = rpc{number: 314, path: "gomsg.v1.StreamService/Purge", isWrite: true, isIdempotent: true}
+
+var rpcClusterNodes = rpc{number: 401, path: "gomsg.v1.ClusterService/Nodes", isWrite: false, isIdempotent: true}
+
+var rpcClusterStatus = rpc{number: 402, path: "gomsg.v1.ClusterService/Status", isWrite: false, isIdempotent: true}
+
+var rpcClusterLeader = rpc{number: 403, path: "gomsg.v1.ClusterService/Leader", isWrite: false, isIdempotent: true}
+
+var rpcClusterHealth = rpc{number: 404, path: "gomsg.v1.ClusterService/Health", isWrite: false, isIdempotent: true}
+
+var rpcClusterJoin = rpc{number: 405, path: "gomsg.v1.ClusterService/Join", isWrite: true, isIdempotent: true}
+
+var rpcClusterLeave = rpc{number: 406, path: "gomsg.v1.ClusterService/Leave", isWrite: true, isIdempotent: true}
+
+var rpcClusterStats = rpc{number: 407, path: "gomsg.v1.ClusterService/Stats", isWrite: false, isIdempotent: true}
+
+var rpcClusterGetTopology = rpc{number: 408, path: "gomsg.v1.ClusterService/GetTopology", isWrite: false, isIdempotent: true}
+
+var rpcOpenSession = rpc{number: 502, path: "gomsg.v1.PipelineService/OpenSession", isWrite: true, isIdempotent: false}
+
+var rpcCloseSession = rpc{number: 503, path: "gomsg.v1.PipelineService/CloseSession", isWrite: true, isIdempotent: true}

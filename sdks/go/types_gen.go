@@ -8,38 +8,95 @@ import (
 	gomsgv1 "github.com/gomsg/gomsg/sdks/go/gen/gomsg/v1"
 )
 
-// Node: A node.
-type Node struct {
-	// Id of the node; never used again after it left.
-	NodeID string
-	// `host:port` where clients and nodes reach it.
-	Address string
-	// How it is doing.
-	State NodeState
-	// Whether it leads the control group.
-	Leader bool
-	// Version of its program.
-	Version string
-	// Failure domain: replicas of a group are kept on nodes of different labels.
-	HostLabel string
-	// When its process started.
-	StartedAt time.Time
-	// Groups of which it holds a replica.
-	Replicas int
-	// Groups that it leads.
-	Leaders int
+// ClusterStats: Figures of the cluster at one moment.
+type ClusterStats struct {
+	// When they were taken.
+	TakenAt time.Time
+	// The sum over the nodes; counts of keys, queues and topics count each once.
+	Total *NodeStats
+	// Each node, by id.
+	Nodes []NodeStats
 }
 
-func nodeOf(_ *Client, from *gomsgv1.Node) (to Node) {
-	to.NodeID = from.NodeId
-	to.Address = from.Address
-	to.State = nodeStateOf(from.State)
-	to.Leader = from.Leader
-	to.Version = from.Version
-	to.HostLabel = from.HostLabel
-	to.StartedAt = timeOf(from.StartedAt)
-	to.Replicas = int(from.Replicas)
-	to.Leaders = int(from.Leaders)
+func clusterStatsOf(client *Client, from *gomsgv1.ClusterStats) (to ClusterStats) {
+	to.TakenAt = timeOf(from.TakenAt)
+	to.Total = messageOf(client, from.Total, nodeStatsOf)
+	to.Nodes = messagesOf(client, from.Nodes, nodeStatsOf)
+	return to
+}
+
+// ClusterStatus: Response of Status.
+type ClusterStatus struct {
+	// How the cluster is doing.
+	State ClusterState
+	// Id of the cluster, made when it was bootstrapped.
+	ClusterID string
+	// Whether the node runs in a cluster, or alone.
+	Clustered bool
+	// Epoch of the slot map.
+	TopologyEpoch uint64
+	// The groups, by id.
+	Groups []GroupStatus
+	// What is wrong, one sentence each; empty when healthy.
+	Problems []string
+	// Nodes that are up.
+	NodesUp int
+	// Nodes in all.
+	NodesTotal int
+}
+
+func clusterStatusOf(client *Client, from *gomsgv1.ClusterServiceStatusResponse) (to ClusterStatus) {
+	to.State = clusterStateOf(from.State)
+	to.ClusterID = from.ClusterId
+	to.Clustered = from.Clustered
+	to.TopologyEpoch = from.TopologyEpoch
+	to.Groups = messagesOf(client, from.Groups, groupStatusOf)
+	to.Problems = from.Problems
+	to.NodesUp = int(from.NodesUp)
+	to.NodesTotal = int(from.NodesTotal)
+	return to
+}
+
+// ConsumerInfo: A consumer or group.
+type ConsumerInfo struct {
+	// Its name.
+	Name string
+	// Whether it is a group.
+	Group bool
+	// The subscriptions that are open under it.
+	Members []MemberInfo
+	// Its place in each partition.
+	Offsets []ConsumerOffset
+	// Messages behind the end, over all partitions.
+	Lag uint64
+	// Age of the oldest message that is not acknowledged; unset when there is none.
+	LagTime time.Duration
+}
+
+func consumerInfoOf(client *Client, from *gomsgv1.ConsumerInfo) (to ConsumerInfo) {
+	to.Name = from.Name
+	to.Group = from.Group
+	to.Members = messagesOf(client, from.Members, memberInfoOf)
+	to.Offsets = messagesOf(client, from.Offsets, consumerOffsetOf)
+	to.Lag = from.Lag
+	to.LagTime = durationOf(from.LagTime)
+	return to
+}
+
+// ConsumerOffset: A consumer's place in one partition.
+type ConsumerOffset struct {
+	// The partition.
+	Partition int
+	// The committed offset: the next message to process.
+	Offset uint64
+	// Messages from there to the end.
+	Lag uint64
+}
+
+func consumerOffsetOf(_ *Client, from *gomsgv1.ConsumerOffset) (to ConsumerOffset) {
+	to.Partition = int(from.Partition)
+	to.Offset = from.Offset
+	to.Lag = from.Lag
 	return to
 }
 
@@ -78,35 +135,23 @@ func groupStatusOf(_ *Client, from *gomsgv1.GroupStatus) (to GroupStatus) {
 	return to
 }
 
-// ClusterStatus: Response of Status.
-type ClusterStatus struct {
-	// How the cluster is doing.
-	State ClusterState
-	// Id of the cluster, made when it was bootstrapped.
-	ClusterID string
-	// Whether the node runs in a cluster, or alone.
-	Clustered bool
-	// Epoch of the slot map.
-	TopologyEpoch uint64
-	// The groups, by id.
-	Groups []GroupStatus
-	// What is wrong, one sentence each; empty when healthy.
-	Problems []string
-	// Nodes that are up.
-	NodesUp int
-	// Nodes in all.
-	NodesTotal int
+// GroupTopology: Where one group lives.
+type GroupTopology struct {
+	// Id of the group.
+	Group int
+	// Slots that it owns.
+	Slots []SlotRange
+	// Node that leads it; empty = none known.
+	LeaderNodeID string
+	// Nodes that hold a replica.
+	ReplicaNodeIds []string
 }
 
-func clusterStatusOf(client *Client, from *gomsgv1.ClusterServiceStatusResponse) (to ClusterStatus) {
-	to.State = clusterStateOf(from.State)
-	to.ClusterID = from.ClusterId
-	to.Clustered = from.Clustered
-	to.TopologyEpoch = from.TopologyEpoch
-	to.Groups = messagesOf(client, from.Groups, groupStatusOf)
-	to.Problems = from.Problems
-	to.NodesUp = int(from.NodesUp)
-	to.NodesTotal = int(from.NodesTotal)
+func groupTopologyOf(client *Client, from *gomsgv1.GroupTopology) (to GroupTopology) {
+	to.Group = int(from.Group)
+	to.Slots = messagesOf(client, from.Slots, slotRangeOf)
+	to.LeaderNodeID = from.LeaderNodeId
+	to.ReplicaNodeIds = from.ReplicaNodeIds
 	return to
 }
 
@@ -124,6 +169,110 @@ func healthCheckOf(_ *Client, from *gomsgv1.HealthCheck) (to HealthCheck) {
 	to.Name = from.Name
 	to.Ok = from.Ok
 	to.Detail = from.Detail
+	return to
+}
+
+// KVEntry: Response of Get.
+type KVEntry struct {
+	// The value.
+	Value []byte
+	// Version of the key.
+	Version uint64
+	// When the key expires; unset = never.
+	ExpiresAt time.Time
+}
+
+func kvEntryOf(_ *Client, from *gomsgv1.KVServiceGetResponse) (to KVEntry) {
+	to.Value = from.Value
+	to.Version = from.Version
+	to.ExpiresAt = timeOf(from.ExpiresAt)
+	return to
+}
+
+// KVWrite: One key of SetMany.
+type KVWrite struct {
+	// Key to write.
+	Key string
+	// Value to store.
+	Value []byte
+	// How long the key lives from now; unset = until deleted.
+	TTL time.Duration
+}
+
+func kvWriteToProto(_, _ string, from KVWrite) (*gomsgv1.KVWrite, error) {
+	to := &gomsgv1.KVWrite{}
+	to.Key = from.Key
+	to.Value = from.Value
+	to.Ttl = durationOption(from.TTL)
+	return to, nil
+}
+
+// KeyValue: A key with its value.
+type KeyValue struct {
+	// The key.
+	Key string
+	// The value; empty when only keys were asked for.
+	Value []byte
+	// Version of the key: the revision of its latest write. Never 0.
+	Version uint64
+	// When the key expires; unset = never.
+	ExpiresAt time.Time
+}
+
+func keyValueOf(_ *Client, from *gomsgv1.KeyValue) (to KeyValue) {
+	to.Key = from.Key
+	to.Value = from.Value
+	to.Version = from.Version
+	to.ExpiresAt = timeOf(from.ExpiresAt)
+	return to
+}
+
+// MemberInfo: One subscription in a consumer or group.
+type MemberInfo struct {
+	// Its id.
+	MemberID string
+	// Partitions that it reads.
+	Partitions []int
+}
+
+func memberInfoOf(_ *Client, from *gomsgv1.MemberInfo) (to MemberInfo) {
+	to.MemberID = from.MemberId
+	to.Partitions = intsOf(from.Partitions)
+	return to
+}
+
+// Node: A node.
+type Node struct {
+	// Id of the node; never used again after it left.
+	NodeID string
+	// `host:port` where clients and nodes reach it.
+	Address string
+	// How it is doing.
+	State NodeState
+	// Whether it leads the control group.
+	Leader bool
+	// Version of its program.
+	Version string
+	// Failure domain: replicas of a group are kept on nodes of different labels.
+	HostLabel string
+	// When its process started.
+	StartedAt time.Time
+	// Groups of which it holds a replica.
+	Replicas int
+	// Groups that it leads.
+	Leaders int
+}
+
+func nodeOf(_ *Client, from *gomsgv1.Node) (to Node) {
+	to.NodeID = from.NodeId
+	to.Address = from.Address
+	to.State = nodeStateOf(from.State)
+	to.Leader = from.Leader
+	to.Version = from.Version
+	to.HostLabel = from.HostLabel
+	to.StartedAt = timeOf(from.StartedAt)
+	to.Replicas = int(from.Replicas)
+	to.Leaders = int(from.Leaders)
 	return to
 }
 
@@ -218,215 +367,27 @@ func nodeStatsOf(_ *Client, from *gomsgv1.NodeStats) (to NodeStats) {
 	return to
 }
 
-// ClusterStats: Figures of the cluster at one moment.
-type ClusterStats struct {
-	// When they were taken.
-	TakenAt time.Time
-	// The sum over the nodes; counts of keys, queues and topics count each once.
-	Total *NodeStats
-	// Each node, by id.
-	Nodes []NodeStats
-}
-
-func clusterStatsOf(client *Client, from *gomsgv1.ClusterStats) (to ClusterStats) {
-	to.TakenAt = timeOf(from.TakenAt)
-	to.Total = messageOf(client, from.Total, nodeStatsOf)
-	to.Nodes = messagesOf(client, from.Nodes, nodeStatsOf)
-	return to
-}
-
-// SlotRange: A run of slots.
-type SlotRange struct {
-	// First slot.
-	First int
-	// Last slot, inclusive.
-	Last int
-}
-
-func slotRangeOf(_ *Client, from *gomsgv1.SlotRange) (to SlotRange) {
-	to.First = int(from.First)
-	to.Last = int(from.Last)
-	return to
-}
-
-// GroupTopology: Where one group lives.
-type GroupTopology struct {
-	// Id of the group.
-	Group int
-	// Slots that it owns.
-	Slots []SlotRange
-	// Node that leads it; empty = none known.
+// PartitionInfo: One partition.
+type PartitionInfo struct {
+	// Its number, from 0.
+	Partition int
+	// Oldest offset that is kept.
+	StartOffset uint64
+	// Offset that the next message gets.
+	EndOffset uint64
+	// Bytes kept, as stored.
+	Bytes uint64
+	// Node that leads the partition's group.
 	LeaderNodeID string
-	// Nodes that hold a replica.
-	ReplicaNodeIds []string
 }
 
-func groupTopologyOf(client *Client, from *gomsgv1.GroupTopology) (to GroupTopology) {
-	to.Group = int(from.Group)
-	to.Slots = messagesOf(client, from.Slots, slotRangeOf)
+func partitionInfoOf(_ *Client, from *gomsgv1.PartitionInfo) (to PartitionInfo) {
+	to.Partition = int(from.Partition)
+	to.StartOffset = from.StartOffset
+	to.EndOffset = from.EndOffset
+	to.Bytes = from.Bytes
 	to.LeaderNodeID = from.LeaderNodeId
-	to.ReplicaNodeIds = from.ReplicaNodeIds
 	return to
-}
-
-// Topology: Response of GetTopology.
-type Topology struct {
-	// Epoch of the slot map; rises with every change.
-	Epoch uint64
-	// The data groups, by id.
-	Groups []GroupTopology
-	// The nodes, by id.
-	Nodes []Node
-}
-
-func topologyOf(client *Client, from *gomsgv1.ClusterServiceGetTopologyResponse) (to Topology) {
-	to.Epoch = from.Epoch
-	to.Groups = messagesOf(client, from.Groups, groupTopologyOf)
-	to.Nodes = messagesOf(client, from.Nodes, nodeOf)
-	return to
-}
-
-// KeyValue: A key with its value.
-type KeyValue struct {
-	// The key.
-	Key string
-	// The value; empty when only keys were asked for.
-	Value []byte
-	// Version of the key: the revision of its latest write. Never 0.
-	Version uint64
-	// When the key expires; unset = never.
-	ExpiresAt time.Time
-}
-
-func keyValueOf(_ *Client, from *gomsgv1.KeyValue) (to KeyValue) {
-	to.Key = from.Key
-	to.Value = from.Value
-	to.Version = from.Version
-	to.ExpiresAt = timeOf(from.ExpiresAt)
-	return to
-}
-
-// KVEntry: Response of Get.
-type KVEntry struct {
-	// The value.
-	Value []byte
-	// Version of the key.
-	Version uint64
-	// When the key expires; unset = never.
-	ExpiresAt time.Time
-}
-
-func kvEntryOf(_ *Client, from *gomsgv1.KVServiceGetResponse) (to KVEntry) {
-	to.Value = from.Value
-	to.Version = from.Version
-	to.ExpiresAt = timeOf(from.ExpiresAt)
-	return to
-}
-
-// KVWrite: One key of SetMany.
-type KVWrite struct {
-	// Key to write.
-	Key string
-	// Value to store.
-	Value []byte
-	// How long the key lives from now; unset = until deleted.
-	TTL time.Duration
-}
-
-func kvWriteToProto(_, _ string, from KVWrite) (*gomsgv1.KVWrite, error) {
-	to := &gomsgv1.KVWrite{}
-	to.Key = from.Key
-	to.Value = from.Value
-	to.Ttl = durationOption(from.TTL)
-	return to, nil
-}
-
-// WatchEvent: One change of one key.
-type WatchEvent struct {
-	// What happened.
-	Type WatchEventType
-	// The key.
-	Key string
-	// The new value, with SET.
-	Value []byte
-	// Revision of the change; the key's version after a SET.
-	Revision uint64
-	// When the key expires, with SET; unset = never.
-	ExpiresAt time.Time
-}
-
-func watchEventOf(_ *Client, from *gomsgv1.WatchEvent) (to WatchEvent) {
-	to.Type = watchEventTypeOf(from.Type)
-	to.Key = from.Key
-	to.Value = from.Value
-	to.Revision = from.Revision
-	to.ExpiresAt = timeOf(from.ExpiresAt)
-	return to
-}
-
-// QueueSettings: Settings of a queue. In requests an unset field means the default (Create) or no change (Configure).
-type QueueSettings struct {
-	// How long a delivery is leased when the consumer does not say. Default 30 s; 100 ms to 12 h.
-	Lease time.Duration
-	// Deliveries after which a message is dead. Default 16; 0 = unlimited.
-	MaxDeliveries *int
-	// Delay before the first retry; doubles with each further one. Default 0: at once; at most 1 year.
-	RetryBackoff time.Duration
-	// Longest delay before a retry. Default 5 min, at most 1 year.
-	RetryBackoffMax time.Duration
-	// How long a message may be ready without being handed out; then it is removed. It is counted anew each time the
-	// message becomes ready; a delay or a lease does not count. Default 0 = forever.
-	MessageTTL time.Duration
-	// How long a dead message is kept. Default 14 days; 0 = forever.
-	DeadLetterTTL time.Duration
-	// Most messages in all states together; a Push beyond it fails with QUEUE_FULL. Default 0 = unlimited.
-	MaxMessages *uint64
-	// Most payload bytes in all states together; a Push beyond it fails with QUEUE_FULL. Default 0 = unlimited.
-	MaxBytes *uint64
-	// How long a dedup id is remembered. Default 5 min, at most 7 days; 0 = no deduplication.
-	DedupWindow time.Duration
-}
-
-func queueSettingsOf(_ *Client, from *gomsgv1.QueueSettings) (to QueueSettings) {
-	to.Lease = durationOf(from.Lease)
-	to.MaxDeliveries = intPtrOf(from.MaxDeliveries)
-	to.RetryBackoff = durationOf(from.RetryBackoff)
-	to.RetryBackoffMax = durationOf(from.RetryBackoffMax)
-	to.MessageTTL = durationOf(from.MessageTtl)
-	to.DeadLetterTTL = durationOf(from.DeadLetterTtl)
-	to.MaxMessages = from.MaxMessages
-	to.MaxBytes = from.MaxBytes
-	to.DedupWindow = durationOf(from.DedupWindow)
-	return to
-}
-
-// QueuePush: A message to push.
-type QueuePush struct {
-	// What the consumer gets; may be empty. At most 4 MiB with its headers.
-	Data []byte
-	// How long until it becomes ready; unset = at once. At most 1 year.
-	Delay time.Duration
-	// 0 to 255; higher is handed out earlier. Default 0.
-	Priority int
-	// Free key/value pairs that travel with the message.
-	Headers map[string]string
-	// A message with an id that was pushed within the queue's dedup_window is not added again; the push succeeds and
-	// returns the first message's id. Empty = no deduplication. At most 255 bytes.
-	DedupID string
-}
-
-func queuePushToProto(method, parameter string, from QueuePush) (*gomsgv1.QueueMessage, error) {
-	to := &gomsgv1.QueueMessage{}
-	to.Payload = from.Data
-	to.Delay = durationOption(from.Delay)
-	priority, err := number32(method, parameter+".priority", from.Priority)
-	if err != nil {
-		return nil, err
-	}
-	to.Priority = priority
-	to.Headers = from.Headers
-	to.DedupId = from.DedupID
-	return to, nil
 }
 
 // PeekedMessage: A message as Peek shows it.
@@ -464,6 +425,71 @@ func peekedMessageOf(_ *Client, from *gomsgv1.PeekedMessage) (to PeekedMessage) 
 	to.DueAt = timeOf(from.DueAt)
 	to.DeliveryID = from.DeliveryId
 	to.Error = from.Error
+	return to
+}
+
+// QueuePush: A message to push.
+type QueuePush struct {
+	// What the consumer gets; may be empty. At most 4 MiB with its headers.
+	Data []byte
+	// How long until it becomes ready; unset = at once. At most 1 year.
+	Delay time.Duration
+	// 0 to 255; higher is handed out earlier. Default 0.
+	Priority int
+	// Free key/value pairs that travel with the message.
+	Headers map[string]string
+	// A message with an id that was pushed within the queue's dedup_window is not added again; the push succeeds and
+	// returns the first message's id. Empty = no deduplication. At most 255 bytes.
+	DedupID string
+}
+
+func queuePushToProto(method, parameter string, from QueuePush) (*gomsgv1.QueueMessage, error) {
+	to := &gomsgv1.QueueMessage{}
+	to.Payload = from.Data
+	to.Delay = durationOption(from.Delay)
+	priority, err := number32(method, parameter+".priority", from.Priority)
+	if err != nil {
+		return nil, err
+	}
+	to.Priority = priority
+	to.Headers = from.Headers
+	to.DedupId = from.DedupID
+	return to, nil
+}
+
+// QueueSettings: Settings of a queue. In requests an unset field means the default (Create) or no change (Configure).
+type QueueSettings struct {
+	// How long a delivery is leased when the consumer does not say. Default 30 s; 100 ms to 12 h.
+	Lease time.Duration
+	// Deliveries after which a message is dead. Default 16; 0 = unlimited.
+	MaxDeliveries *int
+	// Delay before the first retry; doubles with each further one. Default 0: at once; at most 1 year.
+	RetryBackoff time.Duration
+	// Longest delay before a retry. Default 5 min, at most 1 year.
+	RetryBackoffMax time.Duration
+	// How long a message may be ready without being handed out; then it is removed. It is counted anew each time the
+	// message becomes ready; a delay or a lease does not count. Default 0 = forever.
+	MessageTTL time.Duration
+	// How long a dead message is kept. Default 14 days; 0 = forever.
+	DeadLetterTTL time.Duration
+	// Most messages in all states together; a Push beyond it fails with QUEUE_FULL. Default 0 = unlimited.
+	MaxMessages *uint64
+	// Most payload bytes in all states together; a Push beyond it fails with QUEUE_FULL. Default 0 = unlimited.
+	MaxBytes *uint64
+	// How long a dedup id is remembered. Default 5 min, at most 7 days; 0 = no deduplication.
+	DedupWindow time.Duration
+}
+
+func queueSettingsOf(_ *Client, from *gomsgv1.QueueSettings) (to QueueSettings) {
+	to.Lease = durationOf(from.Lease)
+	to.MaxDeliveries = intPtrOf(from.MaxDeliveries)
+	to.RetryBackoff = durationOf(from.RetryBackoff)
+	to.RetryBackoffMax = durationOf(from.RetryBackoffMax)
+	to.MessageTTL = durationOf(from.MessageTtl)
+	to.DeadLetterTTL = durationOf(from.DeadLetterTtl)
+	to.MaxMessages = from.MaxMessages
+	to.MaxBytes = from.MaxBytes
+	to.DedupWindow = durationOf(from.DedupWindow)
 	return to
 }
 
@@ -527,27 +553,17 @@ func queueStatsOf(client *Client, from *gomsgv1.QueueStats) (to QueueStats) {
 	return to
 }
 
-// TopicSettings: Settings of a topic. In requests an unset field means the default (Create) or no change (Configure).
-//
-// Retention removes the oldest stored batches as a whole: what was published to a partition in one moment, at most
-// 128 KiB or one message. Age removes a batch once it is old enough. Bytes and messages remove a batch when what then
-// remains is still at least the limit, so the newest messages up to the limit are always kept.
-type TopicSettings struct {
-	// Number of partitions, 1 to 1,024. Default 1. Can grow, never shrink; keys may then map to other partitions.
-	Partitions *int
-	// How long messages are kept. Default 7 days; 0 = forever.
-	RetentionAge time.Duration
-	// Bytes kept a partition, counted as stored, with key, headers and place. Default 0 = unlimited.
-	RetentionBytes *uint64
-	// Messages kept a partition. Default 0 = unlimited.
-	RetentionMessages *uint64
+// SlotRange: A run of slots.
+type SlotRange struct {
+	// First slot.
+	First int
+	// Last slot, inclusive.
+	Last int
 }
 
-func topicSettingsOf(_ *Client, from *gomsgv1.TopicSettings) (to TopicSettings) {
-	to.Partitions = intPtrOf(from.Partitions)
-	to.RetentionAge = durationOf(from.RetentionAge)
-	to.RetentionBytes = from.RetentionBytes
-	to.RetentionMessages = from.RetentionMessages
+func slotRangeOf(_ *Client, from *gomsgv1.SlotRange) (to SlotRange) {
+	to.First = int(from.First)
+	to.Last = int(from.Last)
 	return to
 }
 
@@ -583,86 +599,6 @@ func streamPublicationToProto(_, _ string, from StreamPublication) (*gomsgv1.Str
 	return to, nil
 }
 
-// PartitionInfo: One partition.
-type PartitionInfo struct {
-	// Its number, from 0.
-	Partition int
-	// Oldest offset that is kept.
-	StartOffset uint64
-	// Offset that the next message gets.
-	EndOffset uint64
-	// Bytes kept, as stored.
-	Bytes uint64
-	// Node that leads the partition's group.
-	LeaderNodeID string
-}
-
-func partitionInfoOf(_ *Client, from *gomsgv1.PartitionInfo) (to PartitionInfo) {
-	to.Partition = int(from.Partition)
-	to.StartOffset = from.StartOffset
-	to.EndOffset = from.EndOffset
-	to.Bytes = from.Bytes
-	to.LeaderNodeID = from.LeaderNodeId
-	return to
-}
-
-// MemberInfo: One subscription in a consumer or group.
-type MemberInfo struct {
-	// Its id.
-	MemberID string
-	// Partitions that it reads.
-	Partitions []int
-}
-
-func memberInfoOf(_ *Client, from *gomsgv1.MemberInfo) (to MemberInfo) {
-	to.MemberID = from.MemberId
-	to.Partitions = intsOf(from.Partitions)
-	return to
-}
-
-// ConsumerOffset: A consumer's place in one partition.
-type ConsumerOffset struct {
-	// The partition.
-	Partition int
-	// The committed offset: the next message to process.
-	Offset uint64
-	// Messages from there to the end.
-	Lag uint64
-}
-
-func consumerOffsetOf(_ *Client, from *gomsgv1.ConsumerOffset) (to ConsumerOffset) {
-	to.Partition = int(from.Partition)
-	to.Offset = from.Offset
-	to.Lag = from.Lag
-	return to
-}
-
-// ConsumerInfo: A consumer or group.
-type ConsumerInfo struct {
-	// Its name.
-	Name string
-	// Whether it is a group.
-	Group bool
-	// The subscriptions that are open under it.
-	Members []MemberInfo
-	// Its place in each partition.
-	Offsets []ConsumerOffset
-	// Messages behind the end, over all partitions.
-	Lag uint64
-	// Age of the oldest message that is not acknowledged; unset when there is none.
-	LagTime time.Duration
-}
-
-func consumerInfoOf(client *Client, from *gomsgv1.ConsumerInfo) (to ConsumerInfo) {
-	to.Name = from.Name
-	to.Group = from.Group
-	to.Members = messagesOf(client, from.Members, memberInfoOf)
-	to.Offsets = messagesOf(client, from.Offsets, consumerOffsetOf)
-	to.Lag = from.Lag
-	to.LagTime = durationOf(from.LagTime)
-	return to
-}
-
 // TopicInfo: A topic with what belongs to it.
 type TopicInfo struct {
 	// Name of the topic.
@@ -689,5 +625,69 @@ func topicInfoOf(client *Client, from *gomsgv1.TopicInfo) (to TopicInfo) {
 	to.Messages = from.Messages
 	to.Bytes = from.Bytes
 	to.CreatedAt = timeOf(from.CreatedAt)
+	return to
+}
+
+// TopicSettings: Settings of a topic. In requests an unset field means the default (Create) or no change (Configure).
+//
+// Retention removes the oldest stored batches as a whole: what was published to a partition in one moment, at most
+// 128 KiB or one message. Age removes a batch once it is old enough. Bytes and messages remove a batch when what then
+// remains is still at least the limit, so the newest messages up to the limit are always kept.
+type TopicSettings struct {
+	// Number of partitions, 1 to 1,024. Default 1. Can grow, never shrink; keys may then map to other partitions.
+	Partitions *int
+	// How long messages are kept. Default 7 days; 0 = forever.
+	RetentionAge time.Duration
+	// Bytes kept a partition, counted as stored, with key, headers and place. Default 0 = unlimited.
+	RetentionBytes *uint64
+	// Messages kept a partition. Default 0 = unlimited.
+	RetentionMessages *uint64
+}
+
+func topicSettingsOf(_ *Client, from *gomsgv1.TopicSettings) (to TopicSettings) {
+	to.Partitions = intPtrOf(from.Partitions)
+	to.RetentionAge = durationOf(from.RetentionAge)
+	to.RetentionBytes = from.RetentionBytes
+	to.RetentionMessages = from.RetentionMessages
+	return to
+}
+
+// Topology: Response of GetTopology.
+type Topology struct {
+	// Epoch of the slot map; rises with every change.
+	Epoch uint64
+	// The data groups, by id.
+	Groups []GroupTopology
+	// The nodes, by id.
+	Nodes []Node
+}
+
+func topologyOf(client *Client, from *gomsgv1.ClusterServiceGetTopologyResponse) (to Topology) {
+	to.Epoch = from.Epoch
+	to.Groups = messagesOf(client, from.Groups, groupTopologyOf)
+	to.Nodes = messagesOf(client, from.Nodes, nodeOf)
+	return to
+}
+
+// WatchEvent: One change of one key.
+type WatchEvent struct {
+	// What happened.
+	Type WatchEventType
+	// The key.
+	Key string
+	// The new value, with SET.
+	Value []byte
+	// Revision of the change; the key's version after a SET.
+	Revision uint64
+	// When the key expires, with SET; unset = never.
+	ExpiresAt time.Time
+}
+
+func watchEventOf(_ *Client, from *gomsgv1.WatchEvent) (to WatchEvent) {
+	to.Type = watchEventTypeOf(from.Type)
+	to.Key = from.Key
+	to.Value = from.Value
+	to.Revision = from.Revision
+	to.ExpiresAt = timeOf(from.ExpiresAt)
 	return to
 }

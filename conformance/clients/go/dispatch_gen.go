@@ -1404,17 +1404,43 @@ func streamPublicationIn(in *input, from *conformancev1.Value) (to gomsg.StreamP
 	return to
 }
 
-func nodeOut(from gomsg.Node) *conformancev1.Value {
+func clusterStatsOut(from gomsg.ClusterStats) *conformancev1.Value {
 	fields := make(map[string]*conformancev1.Value)
-	fields["node_id"] = textOut(from.NodeID)
-	fields["address"] = textOut(from.Address)
-	fields["state"] = enumOut[gomsg.NodeState](from.State)
-	fields["leader"] = booleanOut(from.Leader)
-	fields["version"] = textOut(from.Version)
-	fields["host_label"] = textOut(from.HostLabel)
-	fields["started_at"] = momentOut(from.StartedAt)
-	fields["replicas"] = integerOut(from.Replicas)
-	fields["leaders"] = integerOut(from.Leaders)
+	fields["taken_at"] = momentOut(from.TakenAt)
+	fields["total"] = pointerOut(nodeStatsOut)(from.Total)
+	fields["nodes"] = listOut(nodeStatsOut)(from.Nodes)
+	return fieldsOut(fields)
+}
+
+func clusterStatusOut(from gomsg.ClusterStatus) *conformancev1.Value {
+	fields := make(map[string]*conformancev1.Value)
+	fields["state"] = enumOut[gomsg.ClusterState](from.State)
+	fields["cluster_id"] = textOut(from.ClusterID)
+	fields["clustered"] = booleanOut(from.Clustered)
+	fields["topology_epoch"] = unsigned64Out(from.TopologyEpoch)
+	fields["groups"] = listOut(groupStatusOut)(from.Groups)
+	fields["problems"] = listOut(textOut)(from.Problems)
+	fields["nodes_up"] = integerOut(from.NodesUp)
+	fields["nodes_total"] = integerOut(from.NodesTotal)
+	return fieldsOut(fields)
+}
+
+func consumerInfoOut(from gomsg.ConsumerInfo) *conformancev1.Value {
+	fields := make(map[string]*conformancev1.Value)
+	fields["name"] = textOut(from.Name)
+	fields["group"] = booleanOut(from.Group)
+	fields["members"] = listOut(memberInfoOut)(from.Members)
+	fields["offsets"] = listOut(consumerOffsetOut)(from.Offsets)
+	fields["lag"] = unsigned64Out(from.Lag)
+	fields["lag_time"] = durationOut(from.LagTime)
+	return fieldsOut(fields)
+}
+
+func consumerOffsetOut(from gomsg.ConsumerOffset) *conformancev1.Value {
+	fields := make(map[string]*conformancev1.Value)
+	fields["partition"] = integerOut(from.Partition)
+	fields["offset"] = unsigned64Out(from.Offset)
+	fields["lag"] = unsigned64Out(from.Lag)
 	return fieldsOut(fields)
 }
 
@@ -1432,16 +1458,12 @@ func groupStatusOut(from gomsg.GroupStatus) *conformancev1.Value {
 	return fieldsOut(fields)
 }
 
-func clusterStatusOut(from gomsg.ClusterStatus) *conformancev1.Value {
+func groupTopologyOut(from gomsg.GroupTopology) *conformancev1.Value {
 	fields := make(map[string]*conformancev1.Value)
-	fields["state"] = enumOut[gomsg.ClusterState](from.State)
-	fields["cluster_id"] = textOut(from.ClusterID)
-	fields["clustered"] = booleanOut(from.Clustered)
-	fields["topology_epoch"] = unsigned64Out(from.TopologyEpoch)
-	fields["groups"] = listOut(groupStatusOut)(from.Groups)
-	fields["problems"] = listOut(textOut)(from.Problems)
-	fields["nodes_up"] = integerOut(from.NodesUp)
-	fields["nodes_total"] = integerOut(from.NodesTotal)
+	fields["group"] = integerOut(from.Group)
+	fields["slots"] = listOut(slotRangeOut)(from.Slots)
+	fields["leader_node_id"] = textOut(from.LeaderNodeID)
+	fields["replica_node_ids"] = listOut(textOut)(from.ReplicaNodeIds)
 	return fieldsOut(fields)
 }
 
@@ -1450,6 +1472,46 @@ func healthCheckOut(from gomsg.HealthCheck) *conformancev1.Value {
 	fields["name"] = textOut(from.Name)
 	fields["ok"] = booleanOut(from.Ok)
 	fields["detail"] = textOut(from.Detail)
+	return fieldsOut(fields)
+}
+
+func kvEntryOut(from gomsg.KVEntry) *conformancev1.Value {
+	fields := make(map[string]*conformancev1.Value)
+	fields["value"] = plainTextOut(from.Value)
+	fields["value_bytes"] = bytesOut(from.Value)
+	fields["version"] = unsigned64Out(from.Version)
+	fields["expires_at"] = momentOut(from.ExpiresAt)
+	return fieldsOut(fields)
+}
+
+func keyValueOut(from gomsg.KeyValue) *conformancev1.Value {
+	fields := make(map[string]*conformancev1.Value)
+	fields["key"] = textOut(from.Key)
+	fields["value"] = plainTextOut(from.Value)
+	fields["value_bytes"] = bytesOut(from.Value)
+	fields["version"] = unsigned64Out(from.Version)
+	fields["expires_at"] = momentOut(from.ExpiresAt)
+	return fieldsOut(fields)
+}
+
+func memberInfoOut(from gomsg.MemberInfo) *conformancev1.Value {
+	fields := make(map[string]*conformancev1.Value)
+	fields["member_id"] = textOut(from.MemberID)
+	fields["partitions"] = listOut(integerOut)(from.Partitions)
+	return fieldsOut(fields)
+}
+
+func nodeOut(from gomsg.Node) *conformancev1.Value {
+	fields := make(map[string]*conformancev1.Value)
+	fields["node_id"] = textOut(from.NodeID)
+	fields["address"] = textOut(from.Address)
+	fields["state"] = enumOut[gomsg.NodeState](from.State)
+	fields["leader"] = booleanOut(from.Leader)
+	fields["version"] = textOut(from.Version)
+	fields["host_label"] = textOut(from.HostLabel)
+	fields["started_at"] = momentOut(from.StartedAt)
+	fields["replicas"] = integerOut(from.Replicas)
+	fields["leaders"] = integerOut(from.Leaders)
 	return fieldsOut(fields)
 }
 
@@ -1488,79 +1550,13 @@ func nodeStatsOut(from gomsg.NodeStats) *conformancev1.Value {
 	return fieldsOut(fields)
 }
 
-func clusterStatsOut(from gomsg.ClusterStats) *conformancev1.Value {
+func partitionInfoOut(from gomsg.PartitionInfo) *conformancev1.Value {
 	fields := make(map[string]*conformancev1.Value)
-	fields["taken_at"] = momentOut(from.TakenAt)
-	fields["total"] = pointerOut(nodeStatsOut)(from.Total)
-	fields["nodes"] = listOut(nodeStatsOut)(from.Nodes)
-	return fieldsOut(fields)
-}
-
-func slotRangeOut(from gomsg.SlotRange) *conformancev1.Value {
-	fields := make(map[string]*conformancev1.Value)
-	fields["first"] = integerOut(from.First)
-	fields["last"] = integerOut(from.Last)
-	return fieldsOut(fields)
-}
-
-func groupTopologyOut(from gomsg.GroupTopology) *conformancev1.Value {
-	fields := make(map[string]*conformancev1.Value)
-	fields["group"] = integerOut(from.Group)
-	fields["slots"] = listOut(slotRangeOut)(from.Slots)
+	fields["partition"] = integerOut(from.Partition)
+	fields["start_offset"] = unsigned64Out(from.StartOffset)
+	fields["end_offset"] = unsigned64Out(from.EndOffset)
+	fields["bytes"] = unsigned64Out(from.Bytes)
 	fields["leader_node_id"] = textOut(from.LeaderNodeID)
-	fields["replica_node_ids"] = listOut(textOut)(from.ReplicaNodeIds)
-	return fieldsOut(fields)
-}
-
-func topologyOut(from gomsg.Topology) *conformancev1.Value {
-	fields := make(map[string]*conformancev1.Value)
-	fields["epoch"] = unsigned64Out(from.Epoch)
-	fields["groups"] = listOut(groupTopologyOut)(from.Groups)
-	fields["nodes"] = listOut(nodeOut)(from.Nodes)
-	return fieldsOut(fields)
-}
-
-func keyValueOut(from gomsg.KeyValue) *conformancev1.Value {
-	fields := make(map[string]*conformancev1.Value)
-	fields["key"] = textOut(from.Key)
-	fields["value"] = plainTextOut(from.Value)
-	fields["value_bytes"] = bytesOut(from.Value)
-	fields["version"] = unsigned64Out(from.Version)
-	fields["expires_at"] = momentOut(from.ExpiresAt)
-	return fieldsOut(fields)
-}
-
-func kvEntryOut(from gomsg.KVEntry) *conformancev1.Value {
-	fields := make(map[string]*conformancev1.Value)
-	fields["value"] = plainTextOut(from.Value)
-	fields["value_bytes"] = bytesOut(from.Value)
-	fields["version"] = unsigned64Out(from.Version)
-	fields["expires_at"] = momentOut(from.ExpiresAt)
-	return fieldsOut(fields)
-}
-
-func watchEventOut(from gomsg.WatchEvent) *conformancev1.Value {
-	fields := make(map[string]*conformancev1.Value)
-	fields["type"] = enumOut[gomsg.WatchEventType](from.Type)
-	fields["key"] = textOut(from.Key)
-	fields["value"] = plainTextOut(from.Value)
-	fields["value_bytes"] = bytesOut(from.Value)
-	fields["revision"] = unsigned64Out(from.Revision)
-	fields["expires_at"] = momentOut(from.ExpiresAt)
-	return fieldsOut(fields)
-}
-
-func queueSettingsOut(from gomsg.QueueSettings) *conformancev1.Value {
-	fields := make(map[string]*conformancev1.Value)
-	fields["lease"] = durationOut(from.Lease)
-	fields["max_deliveries"] = pointerOut(integerOut)(from.MaxDeliveries)
-	fields["retry_backoff"] = durationOut(from.RetryBackoff)
-	fields["retry_backoff_max"] = durationOut(from.RetryBackoffMax)
-	fields["message_ttl"] = durationOut(from.MessageTTL)
-	fields["dead_letter_ttl"] = durationOut(from.DeadLetterTTL)
-	fields["max_messages"] = pointerOut(unsigned64Out)(from.MaxMessages)
-	fields["max_bytes"] = pointerOut(unsigned64Out)(from.MaxBytes)
-	fields["dedup_window"] = durationOut(from.DedupWindow)
 	return fieldsOut(fields)
 }
 
@@ -1577,6 +1573,20 @@ func peekedMessageOut(from gomsg.PeekedMessage) *conformancev1.Value {
 	fields["due_at"] = momentOut(from.DueAt)
 	fields["delivery_id"] = textOut(from.DeliveryID)
 	fields["error"] = textOut(from.Error)
+	return fieldsOut(fields)
+}
+
+func queueSettingsOut(from gomsg.QueueSettings) *conformancev1.Value {
+	fields := make(map[string]*conformancev1.Value)
+	fields["lease"] = durationOut(from.Lease)
+	fields["max_deliveries"] = pointerOut(integerOut)(from.MaxDeliveries)
+	fields["retry_backoff"] = durationOut(from.RetryBackoff)
+	fields["retry_backoff_max"] = durationOut(from.RetryBackoffMax)
+	fields["message_ttl"] = durationOut(from.MessageTTL)
+	fields["dead_letter_ttl"] = durationOut(from.DeadLetterTTL)
+	fields["max_messages"] = pointerOut(unsigned64Out)(from.MaxMessages)
+	fields["max_bytes"] = pointerOut(unsigned64Out)(from.MaxBytes)
+	fields["dedup_window"] = durationOut(from.DedupWindow)
 	return fieldsOut(fields)
 }
 
@@ -1602,12 +1612,10 @@ func queueStatsOut(from gomsg.QueueStats) *conformancev1.Value {
 	return fieldsOut(fields)
 }
 
-func topicSettingsOut(from gomsg.TopicSettings) *conformancev1.Value {
+func slotRangeOut(from gomsg.SlotRange) *conformancev1.Value {
 	fields := make(map[string]*conformancev1.Value)
-	fields["partitions"] = pointerOut(integerOut)(from.Partitions)
-	fields["retention_age"] = durationOut(from.RetentionAge)
-	fields["retention_bytes"] = pointerOut(unsigned64Out)(from.RetentionBytes)
-	fields["retention_messages"] = pointerOut(unsigned64Out)(from.RetentionMessages)
+	fields["first"] = integerOut(from.First)
+	fields["last"] = integerOut(from.Last)
 	return fieldsOut(fields)
 }
 
@@ -1615,42 +1623,6 @@ func streamPositionOut(from gomsg.StreamPosition) *conformancev1.Value {
 	fields := make(map[string]*conformancev1.Value)
 	fields["partition"] = integerOut(from.Partition)
 	fields["offset"] = unsigned64Out(from.Offset)
-	return fieldsOut(fields)
-}
-
-func partitionInfoOut(from gomsg.PartitionInfo) *conformancev1.Value {
-	fields := make(map[string]*conformancev1.Value)
-	fields["partition"] = integerOut(from.Partition)
-	fields["start_offset"] = unsigned64Out(from.StartOffset)
-	fields["end_offset"] = unsigned64Out(from.EndOffset)
-	fields["bytes"] = unsigned64Out(from.Bytes)
-	fields["leader_node_id"] = textOut(from.LeaderNodeID)
-	return fieldsOut(fields)
-}
-
-func memberInfoOut(from gomsg.MemberInfo) *conformancev1.Value {
-	fields := make(map[string]*conformancev1.Value)
-	fields["member_id"] = textOut(from.MemberID)
-	fields["partitions"] = listOut(integerOut)(from.Partitions)
-	return fieldsOut(fields)
-}
-
-func consumerOffsetOut(from gomsg.ConsumerOffset) *conformancev1.Value {
-	fields := make(map[string]*conformancev1.Value)
-	fields["partition"] = integerOut(from.Partition)
-	fields["offset"] = unsigned64Out(from.Offset)
-	fields["lag"] = unsigned64Out(from.Lag)
-	return fieldsOut(fields)
-}
-
-func consumerInfoOut(from gomsg.ConsumerInfo) *conformancev1.Value {
-	fields := make(map[string]*conformancev1.Value)
-	fields["name"] = textOut(from.Name)
-	fields["group"] = booleanOut(from.Group)
-	fields["members"] = listOut(memberInfoOut)(from.Members)
-	fields["offsets"] = listOut(consumerOffsetOut)(from.Offsets)
-	fields["lag"] = unsigned64Out(from.Lag)
-	fields["lag_time"] = durationOut(from.LagTime)
 	return fieldsOut(fields)
 }
 
@@ -1663,5 +1635,33 @@ func topicInfoOut(from gomsg.TopicInfo) *conformancev1.Value {
 	fields["messages"] = unsigned64Out(from.Messages)
 	fields["bytes"] = unsigned64Out(from.Bytes)
 	fields["created_at"] = momentOut(from.CreatedAt)
+	return fieldsOut(fields)
+}
+
+func topicSettingsOut(from gomsg.TopicSettings) *conformancev1.Value {
+	fields := make(map[string]*conformancev1.Value)
+	fields["partitions"] = pointerOut(integerOut)(from.Partitions)
+	fields["retention_age"] = durationOut(from.RetentionAge)
+	fields["retention_bytes"] = pointerOut(unsigned64Out)(from.RetentionBytes)
+	fields["retention_messages"] = pointerOut(unsigned64Out)(from.RetentionMessages)
+	return fieldsOut(fields)
+}
+
+func topologyOut(from gomsg.Topology) *conformancev1.Value {
+	fields := make(map[string]*conformancev1.Value)
+	fields["epoch"] = unsigned64Out(from.Epoch)
+	fields["groups"] = listOut(groupTopologyOut)(from.Groups)
+	fields["nodes"] = listOut(nodeOut)(from.Nodes)
+	return fieldsOut(fields)
+}
+
+func watchEventOut(from gomsg.WatchEvent) *conformancev1.Value {
+	fields := make(map[string]*conformancev1.Value)
+	fields["type"] = enumOut[gomsg.WatchEventType](from.Type)
+	fields["key"] = textOut(from.Key)
+	fields["value"] = plainTextOut(from.Value)
+	fields["value_bytes"] = bytesOut(from.Value)
+	fields["revision"] = unsigned64Out(from.Revision)
+	fields["expires_at"] = momentOut(from.ExpiresAt)
 	return fieldsOut(fields)
 }

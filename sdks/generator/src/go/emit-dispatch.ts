@@ -1,11 +1,12 @@
 /** Which method of the Go SDK a call of the conformance suite is, with its arguments, options and result. */
 import type { GeneratedFile } from '../generated-file.ts';
 import type { FaceModel, MessageModel, SdkModel, ValueType } from '../model.ts';
-import { exported, goFile, methodName, optionsName, parameter, unexported } from './source.ts';
+import { exported, goFile, methodName, optionsName, parameter, sorted, unexported } from './source.ts';
 import { goType, isPointer, optionStyle, type Place, snake } from './values.ts';
 
 /** Paths are below the folder of the client program. */
-export function emitGoDispatch(model: SdkModel): GeneratedFile[] {
+export function emitGoDispatch(given: SdkModel): GeneratedFile[] {
+  const model = sorted(given);
   const faces = model.services.flatMap(({ faces }) => faces);
   const messages = model.messages.filter(({ handwritten }) => !handwritten);
   return [

@@ -2,12 +2,24 @@
 import type { DescField, DescMessage, DescOneof } from '@bufbuild/protobuf';
 import { wrapped } from '../comments.ts';
 import { GENERATED_MARK, type GeneratedFile } from '../generated-file.ts';
-import type { FaceModel, RpcModel } from '../model.ts';
+import type { FaceModel, RpcModel, SdkModel } from '../model.ts';
 import { lowerCamel, upperCamel } from '../names.ts';
 
 const INITIALISMS: ReadonlySet<string> = new Set(['ttl', 'id', 'cpu', 'kv']);
 
 const COMMENT_WIDTH = 115;
+
+/** The same model whatever the order of the files was: Go does not mind the order of types. */
+export function sorted(model: SdkModel): SdkModel {
+  const byName = (a: { readonly name: string }, b: { readonly name: string }) => (a.name < b.name ? -1 : 1);
+  return {
+    ...model,
+    services: model.services.toSorted(byName),
+    messages: model.messages.toSorted(byName),
+    enums: model.enums.toSorted(byName),
+    rpcs: model.rpcs.toSorted((a, b) => a.number - b.number),
+  };
+}
 
 /** Words that a parameter cannot be called, and the names that generated functions use themselves. */
 const TAKEN: ReadonlySet<string> = new Set(
