@@ -27,6 +27,10 @@ type Waiter = PromiseWithResolvers<void>;
 /** The node stops: whether the state reached the disk is for the next start to see. */
 export class CheckpointAbandonedError extends Error {
   override readonly name = 'CheckpointAbandonedError';
+
+  constructor() {
+    super('the node stops before the state is written out');
+  }
 }
 
 export class Checkpoints {

@@ -59,7 +59,12 @@ class Client {
 
   /** A call that its node took to the grave is made again. */
   #try(): void {
-    const { number, group } = this.#target();
+    const target = this.#target();
+    if (target === undefined) {
+      this.#again();
+      return;
+    }
+    const { number, group } = target;
     const session = {
       sessionId: BigInt(this.#id) << 22n,
       sequence: this.#sequence,
@@ -86,10 +91,11 @@ class Client {
     this.#hosts.later(1 + this.#hosts.random.below(4), () => this.#try());
   }
 
-  #target(): { readonly number: number; readonly group: Group } {
+  #target(): { readonly number: number; readonly group: Group } | undefined {
     const up = this.#hosts.nodes.filter((node) => node.up && node.host.group(1) !== undefined);
     const leader = this.#hosts.leaderOf();
-    const node = leader ?? this.#hosts.random.pick(up);
+    const node = leader ?? (up.length > 0 ? this.#hosts.random.pick(up) : undefined);
+    if (node === undefined) return undefined;
     return { number: node.number, group: node.group() };
   }
 }
@@ -111,7 +117,7 @@ class Run {
     await hosts.leader();
     for (let step = 0; step < STEPS; step++) {
       for (const client of this.clients) client.begin();
-      await this.#act(hosts.random.below(14));
+      await this.#act(hosts.random.below(16));
       await hosts.ticks(1 + hosts.random.below(4), 4 + hosts.random.below(20));
       expect(hosts.nodes.flatMap(({ fatal }) => fatal)).toEqual([]);
     }
@@ -165,6 +171,20 @@ class Run {
         if (group !== undefined && to !== group.replicaId) attempt(() => group.transferLeadership(to!));
         return;
       }
+      case 12:
+        // A disk that takes its time, until it is let go or the machine stops.
+        if (node.up) node.walDisk.holdSyncs();
+        return;
+      case 13:
+        for (const { walDisk } of hosts.nodes) walDisk.releaseSyncs();
+        if (!random.chance(0.5)) return;
+        for (const client of this.clients) client.begin();
+        await hosts.settle(random.below(8));
+        for (const { number, up } of hosts.nodes) {
+          if (up) hosts.crash(number);
+          this.down.add(number);
+        }
+        return;
       default:
         this.#changeMembers();
     }
@@ -221,6 +241,7 @@ class Run {
   async #calm(): Promise<void> {
     const { hosts } = this;
     hosts.heal();
+    for (const { walDisk } of hosts.nodes) walDisk.releaseSyncs();
     Object.assign(hosts.weather, { loss: 0, duplication: 0, delay_ticks: 0 });
     for (const number of this.down) await hosts.startNode(number);
     this.down.clear();

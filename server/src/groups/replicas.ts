@@ -3,6 +3,7 @@ import { incarnationOf, nodeOf } from '../cluster/replica-id.ts';
 import { type Configuration, type Message, makeConfiguration } from '../raft/index.ts';
 import { GROUP_ID_MAX, groupRange } from '../state/keys.ts';
 import type { Store } from '../storage/store.ts';
+import { CheckpointAbandonedError } from './checkpoints.ts';
 import type { Group } from './group.ts';
 import type { NodeLog } from './node-log.ts';
 import type { ReplicaList, ReplicaRecord } from './replica-list.ts';
@@ -118,7 +119,11 @@ export class Replicas {
     const made: Making = { replicaId: to, early: [message] };
     this.#making.set(group, made);
     this.#inTurn(group, () => this.#ensure(group, to))
-      .catch((error: unknown) => this.#host.reportBug(error, `making replica ${to} of group ${group}`))
+      .catch((error: unknown) => {
+        // The node stops; the leader goes on asking, and the next start finds what there is.
+        if (error instanceof CheckpointAbandonedError) return;
+        this.#host.reportBug(error, `making replica ${to} of group ${group}`);
+      })
       .finally(() => {
         this.#making.delete(group);
         this.#host.receive(group, made.early);
