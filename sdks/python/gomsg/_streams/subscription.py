@@ -83,6 +83,8 @@ class Subscription(Generic[T]):
         self._fetching: asyncio.Task[list[T]] | None = None
         self._reports: set[asyncio.Task[None]] = set()
         self._buffer: deque[T] = deque()
+        self._handling: asyncio.Future[None] | None = None
+        """Done when the handler that runs has returned."""
         self._is_closing = False
         self._is_entered = False
         self._ended = asyncio.Event()
@@ -141,7 +143,11 @@ class Subscription(Generic[T]):
         try:
             while not self._is_closing:
                 for item in await self._feed.next_batch():
-                    await self._handle(handler, item)
+                    self._handling = asyncio.get_running_loop().create_future()
+                    try:
+                        await self._handle(handler, item)
+                    finally:
+                        self._handling.set_result(None)
                     if self._is_closing:
                         break
         except GomsgError as failed:
@@ -287,8 +293,10 @@ class Subscription(Generic[T]):
         await _finished(opening)
         running = self._running
         if running is not None and not running.done():
+            # The stream stays until then: with it, the server would give what is being handled to somebody else.
+            if self._handling is not None:
+                await asyncio.wait([self._handling], timeout=self._core.limits.close_timeout)
             await self._feed.close()
-            await asyncio.wait([running], timeout=self._core.limits.close_timeout)
             await _finished(running)
         if fetching is not None:
             await _finished(fetching)
@@ -323,16 +331,17 @@ class _Items(AsyncIterator[T]):
 
     def __init__(self, subscription: Subscription[T]) -> None:
         self._subscription = subscription
-        self._loop = subscription._core.loop
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __aiter__(self) -> AsyncIterator[T]:
         return self
 
     async def __anext__(self) -> T:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
         return await self._subscription.next_item()
 
     def __del__(self) -> None:
-        subscription = getattr(self, "_subscription", None)
-        if subscription is None or subscription.is_closed or self._loop.is_closed():
-            return
-        self._loop.call_soon_threadsafe(subscription.abandoned)
+        loop = self._loop
+        if loop is not None and not loop.is_closed() and not self._subscription.is_closed:
+            loop.call_soon_threadsafe(self._subscription.abandoned)

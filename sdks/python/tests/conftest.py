@@ -1,0 +1,76 @@
+"""A real node for all tests of a run, and a fake one for what a real one does not do on demand."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+import gomsg
+
+from .fake_node import FakeNode
+
+ROOT = Path(__file__).resolve().parents[3]
+
+START_LINES_MAX = 200
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[str]:
+    """`host:port` of a node that keeps nothing on disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            [
+                str(ROOT / "node_modules" / ".bin" / "node"),
+                str(ROOT / "server" / "src" / "testing" / "serve-program.ts"),
+                "--host=127.0.0.1",
+                "--port=0",
+                "--log-format=json",
+                "--storage=memory",
+            ],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            yield _served_address(process)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def _served_address(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        message = str(json.loads(line).get("msg", "")) if line.startswith("{") else line
+        if message.startswith("gomsg serves on "):
+            return message.removeprefix("gomsg serves on ").strip()
+        if len(lines) > START_LINES_MAX:
+            break
+    raise RuntimeError(f"the node did not start:\n{''.join(lines)}")
+
+
+@pytest.fixture
+async def client(address: str) -> AsyncIterator[gomsg.Client]:
+    async with gomsg.connect(address, timeout=10) as connected:
+        yield connected
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test uses."""
+    return uuid4().hex
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeNode]:
+    async with FakeNode() as node:
+        yield node

@@ -1,0 +1,98 @@
+"""A node that answers as a test says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Self
+
+import grpc.aio
+
+from gomsg.v1 import cluster_pb2, pipeline_pb2
+
+OPEN_SESSION = 502
+CLOSE_SESSION = 503
+GET_TOPOLOGY = 408
+
+Answer = bytes | pipeline_pb2.PipelineError | None
+"""A response, a failure, or nothing at all."""
+
+Script = Callable[[pipeline_pb2.PipelineCall], Answer]
+
+
+class Cut(Exception):
+    """Ends the stream instead of an answer."""
+
+
+class FakeNode:
+    """Serves the pipeline. Sessions are opened; other calls go to `script`, and are recorded."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.calls: list[pipeline_pb2.PipelineCall] = []
+        self.frames: list[pipeline_pb2.PipelineServiceExecuteRequest] = []
+        self.headers: list[dict[str, str | bytes]] = []
+        self.sessions_opened = 0
+        self.topology = cluster_pb2.ClusterServiceGetTopologyResponse(epoch=1)
+        self.script: Script = lambda call: b""
+        self._server: grpc.aio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        server = grpc.aio.server()
+        handler = grpc.stream_stream_rpc_method_handler(
+            self._execute,
+            request_deserializer=pipeline_pb2.PipelineServiceExecuteRequest.FromString,
+            response_serializer=pipeline_pb2.PipelineServiceExecuteResponse.SerializeToString,
+        )
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler("gomsg.v1.PipelineService", {"Execute": handler}),)
+        )
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        self.address = f"127.0.0.1:{port}"
+        self._server = server
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is not None:
+            await self._server.stop(None)
+
+    async def _execute(
+        self,
+        requests: AsyncIterator[pipeline_pb2.PipelineServiceExecuteRequest],
+        context: grpc.aio.ServicerContext[
+            pipeline_pb2.PipelineServiceExecuteRequest, pipeline_pb2.PipelineServiceExecuteResponse
+        ],
+    ) -> AsyncIterator[pipeline_pb2.PipelineServiceExecuteResponse]:
+        self.headers.append(dict(context.invocation_metadata() or ()))
+        async for request in requests:
+            self.frames.append(request)
+            response = pipeline_pb2.PipelineServiceExecuteResponse()
+            for call in request.calls:
+                try:
+                    answer = self._answer(call)
+                except Cut:
+                    await context.abort(grpc.StatusCode.UNAVAILABLE, "cut")
+                if answer is None:
+                    continue
+                result = response.results.add(call_id=call.call_id)
+                if isinstance(answer, bytes):
+                    result.payload = answer
+                else:
+                    result.error.CopyFrom(answer)
+            if response.results:
+                yield response
+
+    def _answer(self, call: pipeline_pb2.PipelineCall) -> Answer:
+        if call.method == OPEN_SESSION:
+            self.sessions_opened += 1
+            opened = pipeline_pb2.PipelineServiceOpenSessionResponse(session_id=self.sessions_opened)
+            return opened.SerializeToString()
+        if call.method == CLOSE_SESSION:
+            return b""
+        if call.method == GET_TOPOLOGY:
+            return self.topology.SerializeToString()
+        self.calls.append(call)
+        return self.script(call)
