@@ -1,0 +1,191 @@
+package gomsg_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	gomsg "github.com/gomsg/gomsg/sdks/go"
+	"github.com/gomsg/gomsg/sdks/go/internal/testnode"
+)
+
+func TestWritesOverCutConnectionsAreAppliedOnce(t *testing.T) {
+	proxy := testnode.NewProxy(t, sharedNode(t).Address)
+	client, ctx := connect(t, proxy.Address), testContext(t)
+	const writers, each = 8, 50
+	var writing sync.WaitGroup
+	for range writers {
+		writing.Add(1)
+		go func() {
+			defer writing.Done()
+			for i := range each {
+				if _, err := client.KV.Incr(ctx, "cut:counter"); err != nil {
+					t.Error(err)
+					return
+				}
+				if i%10 == 9 {
+					proxy.Cut()
+				}
+			}
+		}()
+	}
+	writing.Wait()
+	if got := must[string](t)(client.KV.Get(ctx, "cut:counter")); got != fmt.Sprint(writers*each) {
+		t.Errorf("the counter is %s, want %d", got, writers*each)
+	}
+}
+
+func TestASubscriptionWithoutANameMissesNothingAndRepeatsNothingOverCuts(t *testing.T) {
+	node := sharedNode(t)
+	proxy := testnode.NewProxy(t, node.Address)
+	client, publisher, ctx := connect(t, proxy.Address), connect(t, node.Address), testContext(t)
+	must[*gomsg.TopicSettings](t)(publisher.Stream.Create(ctx, "cut:events", gomsg.StreamCreateOptions{Partitions: gomsg.Ptr(3)}))
+	const rounds, each = 5, 20
+	received := make(chan string, rounds*each+1)
+	must[*gomsg.Subscription](t)(client.Stream.Subscribe(ctx, "cut:events", func(message *gomsg.StreamMessage) {
+		received <- string(message.Data)
+	}))
+	for round := range rounds {
+		proxy.Refuse(round%2 == 1)
+		proxy.Cut()
+		for i := range each {
+			must[string](t)(publisher.Stream.Publish(ctx, "cut:events", fmt.Sprint(round*each+i)))
+		}
+	}
+	proxy.Refuse(false)
+	seen := make(map[string]bool)
+	for range rounds * each {
+		data := next(t, received)
+		if seen[data] {
+			t.Errorf("%s came twice", data)
+		}
+		seen[data] = true
+	}
+}
+
+func TestAConsumerAndAWatchGoOnOverCuts(t *testing.T) {
+	node := sharedNode(t)
+	proxy := testnode.NewProxy(t, node.Address)
+	client, writer, ctx := connect(t, proxy.Address), connect(t, node.Address), testContext(t)
+	jobs, changes := make(chan string, 10), make(chan string, 10)
+	must[*gomsg.Subscription](t)(client.Queue.Consume(ctx, "cut:jobs", func(message *gomsg.QueueMessage) {
+		jobs <- string(message.Data)
+		_ = message.Ack() // What is not acknowledged comes again.
+	}))
+	must[*gomsg.Subscription](t)(client.KV.Watch(ctx, "cut:key", func(event *gomsg.WatchEvent) {
+		changes <- string(event.Value)
+	}))
+	for i := range 5 {
+		proxy.Cut()
+		must[string](t)(writer.Queue.Push(ctx, "cut:jobs", fmt.Sprint(i)))
+		check(t, writer.KV.Set(ctx, "cut:key", fmt.Sprint(i)))
+		for got := ""; got != fmt.Sprint(i); { // One whose Ack was lost comes again.
+			got = next(t, jobs)
+		}
+		if got := next(t, changes); got != fmt.Sprint(i) {
+			t.Errorf("change %s, want %d", got, i)
+		}
+	}
+}
+
+func TestCallsFailAsUnreachableAfterTheTimeout(t *testing.T) {
+	proxy := testnode.NewProxy(t, "127.0.0.1:1")
+	client, ctx := connect(t, proxy.Address, gomsg.ConnectOptions{UnreachableTimeout: 200 * time.Millisecond}), testContext(t)
+	began := time.Now()
+	err := client.KV.Set(ctx, "key", "value")
+	if !errors.Is(err, gomsg.ReasonUnreachable) || !errors.Is(err, gomsg.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	if took := time.Since(began); took < 200*time.Millisecond || took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if _, err := client.Stream.Subscribe(ctx, "events", func(*gomsg.StreamMessage) {}); !errors.Is(err, gomsg.ReasonUnreachable) {
+		t.Errorf("Subscribe gave %v", err)
+	}
+}
+
+func TestACallEndsWithItsContextAndSaysThatAWriteMayBeApplied(t *testing.T) {
+	client := connect(t, sharedNode(t).Address)
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	_, err := client.Queue.PopTimeout(ctx, "deadline:jobs", time.Minute)
+	if !errors.Is(err, gomsg.ReasonDeadlineExceeded) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	short := gomsg.WithTimeout(context.Background(), time.Millisecond)
+	if message, err := client.Queue.PopTimeout(short, "deadline:jobs", 100*time.Millisecond); message != nil || err != nil && !errors.Is(err, gomsg.ErrDeadlineExceeded) {
+		t.Errorf("got %v, %v", message, err)
+	}
+}
+
+func TestBeyondTheBoundsCallsFailAtOnceAndNothingIsSent(t *testing.T) {
+	client, ctx := connect(t, sharedNode(t).Address, gomsg.ConnectOptions{MaxInFlightCalls: 1, MaxWaitingCalls: 1}), testContext(t)
+	check(t, client.KV.Set(ctx, "bounds:key", "value"))
+	held, release := context.WithCancel(ctx)
+	results := make(chan error, 3)
+	for range 3 {
+		go func() {
+			_, err := client.Queue.PopTimeout(held, "bounds:jobs", time.Minute)
+			results <- err
+		}()
+	}
+	if err := next(t, results); !errors.Is(err, gomsg.ReasonOverloaded) {
+		t.Errorf("got %v", err)
+	}
+	release()
+	for range 2 {
+		if err := next(t, results); !errors.Is(err, gomsg.ReasonCanceled) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestAClosedClientRefusesCallsAndEndsItsSubscriptions(t *testing.T) {
+	client, ctx := connect(t, sharedNode(t).Address), testContext(t)
+	subscription := must[*gomsg.Subscription](t)(client.Stream.Subscribe(ctx, "close:events", func(*gomsg.StreamMessage) {}))
+	check(t, client.Close())
+	check(t, client.Close())
+	next(t, subscription.Done())
+	check(t, subscription.Err())
+	if err := client.KV.Set(ctx, "key", "value"); !errors.Is(err, gomsg.ReasonClientClosed) {
+		t.Errorf("Set gave %v", err)
+	}
+	for _, err := range client.Stream.SubscribeIter(ctx, "close:events") {
+		if !errors.Is(err, gomsg.ReasonClientClosed) {
+			t.Errorf("the iteration gave %v", err)
+		}
+	}
+}
+
+func TestHooksAreToldAndCannotBreakCalls(t *testing.T) {
+	connected, ended := make(chan string, 10), make(chan error, 10)
+	client, ctx := connect(t, sharedNode(t).Address, gomsg.ConnectOptions{Hooks: gomsg.Hooks{
+		OnConnect: func(address string) { connected <- address; panic("hook") },
+		OnCall: func(_ context.Context, info gomsg.CallInfo) (context.Context, func(error)) {
+			if info.Method != "kv.get" || info.Subject != "hooks:none" {
+				t.Errorf("told %+v", info)
+			}
+			return nil, func(err error) { ended <- err; panic("hook") }
+		},
+	}}), testContext(t)
+	if _, err := client.KV.Get(ctx, "hooks:none"); !errors.Is(err, gomsg.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+	if err := next(t, ended); !errors.Is(err, gomsg.ErrNotFound) || next(t, connected) == "" {
+		t.Errorf("the end was told as %v", err)
+	}
+}
+
+func TestMalformedAddressesAndOptionsAreRefusedAtOnce(t *testing.T) {
+	for _, address := range []string{"nonsense", "host:0", "host:70000", "a:1,,b:2", ":9000", "http://host:1"} {
+		if _, err := gomsg.Connect(address); !errors.Is(err, gomsg.ReasonInvalidRequest) {
+			t.Errorf("Connect(%q) gave %v", address, err)
+		}
+	}
+	if _, err := gomsg.Connect("", gomsg.ConnectOptions{Timeout: -1}); !errors.Is(err, gomsg.ErrInvalidArgument) {
+		t.Errorf("a negative timeout gave %v", err)
+	}
+}
