@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{scripts,deploy,server,sdks/node,sdks/generator,cli,conformance,bench}/**/*.test.ts'],
+    include: ['{scripts,deploy,server,sdks/node,sdks/generator,cli,conformance,bench,examples}/**/*.test.ts'],
     // Two cores: more workers than that only make the timing of real-process tests noisier.
     maxWorkers: 2,
     testTimeout: 30_000,

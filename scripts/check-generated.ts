@@ -5,8 +5,8 @@ import { join, relative } from 'node:path';
 import { GENERATED_MARK } from '../sdks/generator/src/generated-file.ts';
 import { generate, outFolders } from './templates.ts';
 
-/** Folders that hold what somebody else installs. */
-const FOREIGN = new Set(['node_modules', '.venv', 'dist', 'build', '__pycache__']);
+/** Folders of what is installed or built. */
+const FOREIGN = new Set(['node_modules', '.venv', 'dist', 'build', '.build', '__pycache__', '.mypy_cache']);
 
 const fresh = mkdtempSync(join(tmpdir(), 'gomsg-generated-'));
 process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));

@@ -42,7 +42,16 @@ export const TOOLCHAINS = {
 
 export type Toolchain = keyof typeof TOOLCHAINS;
 
+const PYTHON = '.venv/bin/python';
+
 export const SUITES: readonly Suite[] = [
+  // First: what generates code and drives the Python SDK needs it.
+  {
+    name: 'Python environment',
+    command: ['node', 'scripts/python-env.ts'],
+    count: 'one',
+    needs: ['python'],
+  },
   { name: 'format and lint', command: ['biome', 'check'], count: 'one' },
   { name: 'types', command: ['tsc', '-p', 'tsconfig.json'], count: 'one' },
   { name: 'contracts: lint', command: ['buf', 'lint'], count: 'one' },
@@ -56,10 +65,42 @@ export const SUITES: readonly Suite[] = [
     name: 'contracts: generated code is current',
     command: ['node', 'scripts/check-generated.ts'],
     count: 'one',
+    needs: ['go', 'python'],
+  },
+  ...['sdks/go', 'conformance/clients/go', 'bench/clients/go', 'examples/go'].map(
+    (folder): Suite => ({
+      name: `Go: vet of ${folder}`,
+      command: ['go', 'vet', './...'],
+      folder,
+      count: 'one',
+      needs: ['go'],
+    }),
+  ),
+  {
+    name: 'Go SDK',
+    command: ['go', 'test', '-json', './...'],
+    folder: 'sdks/go',
+    count: 'go-test',
+    needs: ['go'],
+  },
+  {
+    name: 'Python SDK: types',
+    command: [PYTHON, '-m', 'mypy'],
+    folder: 'sdks/python',
+    count: 'one',
+    needs: ['python'],
+  },
+  {
+    name: 'Python SDK',
+    command: [PYTHON, '-m', 'pytest', '--junitxml={report}'],
+    folder: 'sdks/python',
+    count: 'junit',
+    needs: ['python'],
   },
   {
     name: 'tests',
     command: ['vitest', 'run', '--reporter=default', '--reporter=json', '--outputFile.json={report}'],
     count: 'vitest',
+    needs: ['go', 'python'],
   },
 ];

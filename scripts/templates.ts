@@ -22,6 +22,7 @@ export const TEMPLATES: readonly Template[] = [
   { path: 'conformance/buf.gen.yaml', needs: [] },
   { path: 'conformance/clients/node/buf.gen.yaml', needs: [] },
   { path: 'conformance/clients/go/buf.gen.yaml', needs: ['go'] },
+  { path: 'conformance/clients/go/buf.gen.dispatch.yaml', needs: ['go'] },
   { path: 'conformance/clients/python/buf.gen.yaml', needs: ['python'] },
   { path: 'conformance/buf.gen.methods.yaml', needs: [] },
 ].filter(({ path }) => existsSync(path)) as Template[];
