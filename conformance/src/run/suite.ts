@@ -28,7 +28,7 @@ export interface SuiteOptions {
   readonly cases: readonly Case[];
   readonly sdks: readonly Sdk[];
   readonly known: readonly KnownFailure[];
-  /** Cases at a time that share a server. Default 12. */
+  /** Cases at a time that share a server. Default 10. */
   readonly jobs?: number;
   /** Cases at a time that have a server or a client program of their own. Default 2. */
   readonly ownJobs?: number;
@@ -36,7 +36,7 @@ export interface SuiteOptions {
   readonly newProgram?: (sdk: Sdk) => ClientProcess;
 }
 
-const JOBS = 12;
+const JOBS = 10;
 const OWN_JOBS = 2;
 
 interface Run {
