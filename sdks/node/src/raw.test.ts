@@ -55,6 +55,22 @@ describe('a raw client', () => {
     expect(requests[0]).toMatchObject({ key: 'name', value: text.encode('alice') });
   });
 
+  test('sends its token with every call', async () => {
+    const seen: unknown[] = [];
+    await using fake = await serveFakeKv({
+      get: async (_: unknown, context: CallContext) => {
+        seen.push(context.metadata.get('authorization'));
+        return { version: 1n };
+      },
+    });
+    let asked = 0;
+    const token = () => `secret ${asked++}`;
+    using client = closing(connect({ address: fake.address, token }));
+    await client.kv.get({ key: 'a' });
+    await client.kv.get({ key: 'a' });
+    expect(seen).toEqual(['Bearer secret 0', 'Bearer secret 1']);
+  });
+
   test('gives values that do not pin the receive buffer', async () => {
     await using fake = await serveFakeKv({ get: async () => ({ value: text.encode('v'), version: 1n }) });
     using client = closing(connect({ address: fake.address }));

@@ -9,7 +9,7 @@ import type { Channel } from '@grpc/grpc-js';
 import { type CallOptions, createClientFactory, Metadata } from 'nice-grpc';
 import { checkAddresses, DEFAULT_ADDRESS } from './addresses.ts';
 import { callErrors, type TimeoutOption } from './call-errors.ts';
-import { type ChannelSettings, openChannel } from './channel.ts';
+import { type ChannelSettings, callMetadata, openChannel } from './channel.ts';
 import { ErrorReason, GomsgError, GrpcCode, gomsgError } from './errors.ts';
 import { ClusterService } from './gen/gomsg/v1/cluster_pb.js';
 import { KVService } from './gen/gomsg/v1/kv_pb.js';
@@ -92,12 +92,23 @@ type UnaryCall = (request: unknown, options?: RawCallOptions) => Promise<unknown
 type StreamingCall = (request: unknown, options?: RawCallOptions) => AsyncIterable<unknown>;
 type Calls = Record<string, UnaryCall | StreamingCall>;
 
-const clients = createClientFactory().use(callErrors);
+/** Clients whose calls carry the token of the settings, and fail with `GomsgError`s. */
+function clientFactory({ token }: ChannelSettings) {
+  const factory = createClientFactory().use(callErrors);
+  if (token === undefined) return factory;
+  return factory.use(async function* authorized(call, options) {
+    const metadata = Metadata(options.metadata);
+    for (const [name, value] of Object.entries((await callMetadata(token)).getMap()))
+      metadata.set(name, value);
+    return yield* call.next(call.request, { ...options, metadata });
+  });
+}
 
 /** The nodes of `addresses`, one of them current; a connection to each that was needed so far. */
 class Nodes {
   readonly #addresses: readonly string[];
   readonly #settings: ChannelSettings;
+  readonly #clients: ReturnType<typeof clientFactory>;
   readonly #channels = new Map<string, Channel>();
   readonly #calls = new Map<string, Calls>();
   #current = 0;
@@ -106,6 +117,7 @@ class Nodes {
   constructor(addresses: readonly string[], settings: ChannelSettings) {
     this.#addresses = checkAddresses(addresses);
     this.#settings = settings;
+    this.#clients = clientFactory(settings);
   }
 
   get count(): number {
@@ -121,7 +133,10 @@ class Nodes {
     const key = `${this.address} ${service.typeName}`;
     let calls = this.#calls.get(key);
     if (calls === undefined) {
-      calls = clients.create(serviceDefinition(service), this.#channel(this.address)) as unknown as Calls;
+      calls = this.#clients.create(
+        serviceDefinition(service),
+        this.#channel(this.address),
+      ) as unknown as Calls;
       this.#calls.set(key, calls);
     }
     return calls;
