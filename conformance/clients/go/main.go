@@ -45,8 +45,33 @@ func main() {
 		p.mu.Lock()
 		p.calls[request.Id] = cancel
 		p.mu.Unlock()
-		go p.take(ctx, request)
+		// Calls are made in the order in which they were asked for: the next is read when this one is on its way.
+		underway := &underway{begun: make(chan struct{})}
+		go func() {
+			defer underway.begin()
+			p.take(context.WithValue(ctx, underwayKey{}, underway), request)
+		}()
+		if request.GetCall() != nil {
+			<-underway.begun
+		}
 	}
+}
+
+// underway tells when a request is on its way in the SDK, or done.
+type underway struct {
+	once  sync.Once
+	begun chan struct{}
+}
+
+type underwayKey struct{}
+
+func (u *underway) begin() { u.once.Do(func() { close(u.begun) }) }
+
+func tellUnderway(ctx context.Context, _ gomsg.CallInfo) (context.Context, func(error)) {
+	if underway, ok := ctx.Value(underwayKey{}).(*underway); ok {
+		underway.begin()
+	}
+	return ctx, nil
 }
 
 type program struct {
@@ -113,7 +138,7 @@ func (p *program) connect(request *conformancev1.Connect) error {
 	client, err := gomsg.Connect(strings.Join(request.Addresses, ","), gomsg.ConnectOptions{
 		Timeout: request.Timeout.AsDuration(), UnreachableTimeout: request.UnreachableTimeout.AsDuration(),
 		MaxInFlightBytes: int(request.MaxInFlightBytes), MaxWaitingCalls: int(request.MaxWaitingCalls),
-		MaxCollected: int(request.MaxCollected),
+		MaxCollected: int(request.MaxCollected), Hooks: gomsg.Hooks{OnCall: tellUnderway},
 	})
 	if err != nil {
 		return err
