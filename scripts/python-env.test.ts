@@ -42,12 +42,19 @@ describe('the Python environment', () => {
     expect(commands).toEqual([]);
   });
 
-  test('is made anew when the requirements change', () => {
+  test('is brought up to date when the requirements change, and not when only tools are told something', () => {
     prepare();
     commands = [];
     writeFileSync(join(folder, 'requirements-dev.txt'), 'pytest==2\n');
     expect(prepare()).toBe(true);
-    expect(commands).toHaveLength(3);
+    expect(commands).toEqual([
+      expect.stringContaining('requirements-dev.txt'),
+      expect.stringContaining('--editable'),
+    ]);
+    commands = [];
+    writeFileSync(join(folder, 'pyproject.toml'), '[project]\n[tool.mypy]\n');
+    expect(prepare()).toBe(true);
+    expect(commands).toEqual([]);
   });
 
   test('is not taken for made when an installation failed', () => {

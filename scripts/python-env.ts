@@ -33,8 +33,10 @@ export function preparePython({ folder, run }: PythonEnvironment): boolean {
     if (isRight()) return true;
     const python = join(environment, 'bin', 'python');
     const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+    // What is there is only brought up to date, unless it is of another Python: others may be using it.
+    const isOfThisPython = existsSync(stamp) && readFileSync(stamp, 'utf8').startsWith(pythonVersion());
     const isMade =
-      run('python3', ['-m', 'venv', '--clear', environment], folder) &&
+      (isOfThisPython || run('python3', ['-m', 'venv', '--clear', environment], folder)) &&
       run(python, [...pip, '--requirement', 'requirements-dev.txt'], folder) &&
       run(python, [...pip, '--no-deps', '--no-build-isolation', '--editable', '.'], folder);
     if (isMade) writeFileSync(stamp, wanted);
@@ -42,13 +44,16 @@ export function preparePython({ folder, run }: PythonEnvironment): boolean {
   });
 }
 
-/** What the environment depends on: changes when it is to be made anew. */
+/** What the environment depends on: changes when it is to be brought up to date. */
 function fingerprint(folder: string): string {
-  const hash = createHash('sha256');
-  for (const file of ['requirements-dev.txt', 'pyproject.toml'])
-    hash.update(readFileSync(join(folder, file)));
-  hash.update(spawnSync('python3', ['--version'], { encoding: 'utf8' }).stdout ?? '');
-  return hash.digest('hex');
+  const hash = createHash('sha256').update(readFileSync(join(folder, 'requirements-dev.txt')));
+  // What the tools are told there changes nothing that is installed.
+  const [project = ''] = readFileSync(join(folder, 'pyproject.toml'), 'utf8').split('[tool.');
+  return `${pythonVersion()}\n${hash.update(project).digest('hex')}\n`;
+}
+
+function pythonVersion(): string {
+  return spawnSync('python3', ['--version'], { encoding: 'utf8' }).stdout?.trim() ?? '';
 }
 
 /** Runs `work` alone among all processes. A lock whose holder is gone does not count. */
