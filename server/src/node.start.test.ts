@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { configWith } from './config/load.ts';
 import { KVService } from './gen/gomsg/v1/kv_pb.js';
-import { LogStateMismatchError } from './groups/group.ts';
+import { LogStateMismatchError } from './groups/group-face.ts';
 import { serve } from './main.ts';
 import { type RunningNode, startNode } from './node.ts';
 import { createLogger } from './observe/logger.ts';

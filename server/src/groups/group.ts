@@ -5,7 +5,7 @@
  * committed → applied → every caller answered. The host runs the turns for all groups of the node together, so that
  * they share one write and one sync (host.ts).
  */
-import { Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
+import { Consistency } from '../gen/gomsg/v1/common_pb.js';
 import {
   type Configuration,
   type ConfigurationChange,
@@ -17,99 +17,26 @@ import {
   isMember,
   type Message,
   makeConfiguration,
-  NO_NODE,
-  NotLeaderError,
-  ProposalDroppedError,
   RaftCore,
   type RaftStatus,
-  ReadRefusedError,
-  type SnapshotMessage,
   type SnapshotMeta,
 } from '../raft/index.ts';
 import type { Proposal, ServiceGroup } from '../services/groups.ts';
-import type { Reply } from '../services/method.ts';
-import { type Failure, isFailure, type Outcome } from '../state/failure.ts';
+import type { Failure } from '../state/failure.ts';
 import { GroupState } from '../state/group-state.ts';
 import { checkEntryVersion, decodeLogEntry, encodeLogEntry } from '../state/log-entry.ts';
-import type { StateStore } from '../state/machine.ts';
+import { Callers } from './callers.ts';
 import { GroupClock } from './group-clock.ts';
+import { type GroupHostFace, type GroupOptions, LogStateMismatchError, type Written } from './group-face.ts';
+import { Listeners } from './listeners.ts';
 import type { NodeLog } from './node-log.ts';
-import type { ReplicaAddress } from './peers.ts';
 import { persist } from './persist.ts';
 import { type MemberProgress, progressOf } from './progress.ts';
 import { type Proposed, ProposedWrites } from './proposed-writes.ts';
+import { deposed, inDoubt, notLeader, overloaded, refused } from './refusals.ts';
 import { DOUBT_TICKS, ELECTION_TICKS, HEARTBEAT_TICKS } from './timing.ts';
 import { type WaitingRead, WaitingReads } from './waiting-reads.ts';
 import { type NextEntry, WaitingWrites } from './waiting-writes.ts';
-
-/** When a caller that was refused for lack of room may try again. */
-const RETRY_AFTER_MS = 50;
-
-/** What a group needs of its node. */
-export interface GroupHostFace {
-  /** Asks for a turn in which this group's waiting commands are proposed. */
-  schedule(group: Group): void;
-  /** Unix milliseconds. */
-  clock(): number;
-  /** Milliseconds of a clock that is never set. */
-  monotonic(): number;
-  /** False while log or store are short of room: see `writeRefusal`. */
-  readonly hasRoom: boolean;
-  /** Why writes of a method are refused node-wide just now, such as a full disk; undefined when they are not. */
-  writeRefusal(method: number): Failure | undefined;
-  /** True while writes wait for the overlay to be written out. */
-  readonly held: boolean;
-  /** Makes room in the log for an entry of this turn. False when it has to wait until what is buffered is written. */
-  takeLogRoom(bytes: number): boolean;
-  /** Tells operators of a bug that was met and survived. */
-  reportBug(error: unknown, where: string): void;
-  /** Told of every applied entry, with its number of commands. */
-  onApplied(commands: number): void;
-  /** Where a replica lives. */
-  addressOf(replicaId: number): ReplicaAddress | undefined;
-  /** Takes a message to another replica of the group. */
-  send(group: Group, message: Message): void;
-  /** Takes the wish that a follower be sent a snapshot. */
-  sendSnapshot(group: Group, message: SnapshotMessage): void;
-  /** The leader that the group's replica knows of has changed, or the term. */
-  leaderChanged(group: Group): void;
-  /** An entry that changes the members was applied. */
-  membersChanged(group: Group): void;
-}
-
-export interface GroupOptions {
-  readonly id: number;
-  /** This replica's Raft id. */
-  readonly raftId: number;
-  readonly log: NodeLog;
-  readonly store: StateStore;
-  readonly host: GroupHostFace;
-  /** Uniform in [0, 1), for election timeouts. */
-  readonly random: () => number;
-  /**
-   * The members before any entry says who they are; empty for a replica that learns them from the others. Default: this
-   * one alone.
-   */
-  readonly configuration?: Configuration;
-}
-
-/** The state is at an index that the log cannot continue from: a file was lost or put in from elsewhere. */
-export class LogStateMismatchError extends Error {
-  override readonly name = 'LogStateMismatchError';
-}
-
-/** What one batch of work gave to the log, and what follows once that and all before it is durable. */
-export interface Written {
-  /** Id of the last entry; index 0 when there are none. */
-  readonly index: number;
-  readonly term: number;
-  /** What the entries occupy. */
-  readonly bytes: number;
-  /** To be sent then. */
-  readonly messages: readonly Message[];
-  /** The log was given up for this snapshot: the state is to be replaced by it then. */
-  readonly snapshot: SnapshotMeta | undefined;
-}
 
 export class Group implements ServiceGroup {
   readonly id: number;
@@ -120,6 +47,7 @@ export class Group implements ServiceGroup {
   readonly #host: GroupHostFace;
   readonly #log: NodeLog;
   readonly #clock: GroupClock;
+  readonly #callers: Callers;
   readonly #waiting = new WaitingWrites();
   readonly #proposed = new ProposedWrites();
   /** Ticks until the writes of a leadership that ended are given up, when there are any. */
@@ -137,7 +65,7 @@ export class Group implements ServiceGroup {
   #stopped: Failure | undefined;
   /** A change of the members was applied, and nobody was told yet. */
   #newMembers = false;
-  readonly #roleListeners = new Set<(isLeader: boolean) => void>();
+  readonly #roleListeners: Listeners<boolean>;
   /** What the listeners were told. */
   #toldLeads = false;
 
@@ -147,6 +75,8 @@ export class Group implements ServiceGroup {
     this.replicaId = raftId;
     this.#host = host;
     this.#log = log;
+    this.#callers = new Callers(id, host);
+    this.#roleListeners = new Listeners(`the role of group ${id}`, host.reportBug);
     const initial = options.configuration;
     this.state = new GroupState(options.store, id, initial && encodeConfiguration(initial));
     this.state.load();
@@ -253,9 +183,9 @@ export class Group implements ServiceGroup {
   stop(failure: Failure): void {
     this.#stopped = failure;
     this.#readsAtOnce = false;
-    for (const { reply } of this.#waiting.takeAll()) this.#fail(reply, failure);
+    for (const { reply } of this.#waiting.takeAll()) this.#callers.fail(reply, failure);
     this.#failInDoubt(failure);
-    for (const read of this.#reads.takeAll()) this.#fail(read, failure);
+    for (const read of this.#reads.takeAll()) this.#callers.fail(read, failure);
   }
 
   // --- the services' face ---
@@ -294,8 +224,7 @@ export class Group implements ServiceGroup {
   }
 
   onRoleChange(listener: (isLeader: boolean) => void): () => void {
-    this.#roleListeners.add(listener);
-    return () => this.#roleListeners.delete(listener);
+    return this.#roleListeners.add(listener);
   }
 
   /** Whether the state is one that the group has had: that of a member, and whole. */
@@ -316,26 +245,8 @@ export class Group implements ServiceGroup {
     return this.#host.hasRoom ? undefined : this.#host.writeRefusal(proposal.method);
   }
 
-  /** Why a call that needs the leader is refused here. It was not done. */
   #notLeader(): Failure {
-    const { leader } = this.#core;
-    if (leader === NO_NODE && !this.isAlone) return this.#noLeader();
-    const hint = this.#host.addressOf(leader);
-    return {
-      reason: ErrorReason.NOT_LEADER,
-      message: `this node does not lead group ${this.id}${hint ? `; ${hint.nodeId} at ${hint.address} does` : ''}`,
-      ...(hint && { leader: hint }),
-    };
-  }
-
-  #noLeader(): Failure {
-    const { voters } = this.#core.configuration;
-    const names = voters.map((id) => this.#host.addressOf(id)?.nodeId ?? `replica ${id}`);
-    return {
-      reason: ErrorReason.NO_QUORUM,
-      message: `group ${this.id} has no leader at this moment: more than half of its voters (${names.join(', ')}) must reach each other`,
-      retryAfter_ms: RETRY_AFTER_MS,
-    };
+    return notLeader(this.id, this.#core, (replicaId) => this.#host.addressOf(replicaId));
   }
 
   // --- members ---
@@ -374,11 +285,7 @@ export class Group implements ServiceGroup {
   tick(): void {
     this.#core.tick();
     if (this.#doubtTicks > 0 && --this.#doubtTicks === 0 && !this.#core.isLeader) {
-      this.#failInDoubt({
-        reason: ErrorReason.NO_QUORUM,
-        message: `this node ceased to lead group ${this.id} before the write was committed`,
-        retryAfter_ms: RETRY_AFTER_MS,
-      });
+      this.#failInDoubt(deposed(this.id));
     }
   }
 
@@ -401,10 +308,7 @@ export class Group implements ServiceGroup {
     this.state.load();
     this.#core.snapshotInstalled(index);
     // Whether it holds the writes that this node proposed once cannot be seen from it.
-    this.#failInDoubt({
-      reason: ErrorReason.NO_QUORUM,
-      message: `this node ceased to lead group ${this.id} before the write was committed`,
-    });
+    this.#failInDoubt(deposed(this.id));
     this.#reads.serve(index, this.#serve);
     this.#host.membersChanged(this);
   }
@@ -431,7 +335,7 @@ export class Group implements ServiceGroup {
     for (const proposal of this.#waiting.takeAll()) {
       const refusal = this.#host.writeRefusal(proposal.method);
       if (refusal === undefined) this.#waiting.push(proposal);
-      else this.#fail(proposal.reply, refusal);
+      else this.#callers.fail(proposal.reply, refusal);
     }
   }
 
@@ -520,7 +424,7 @@ export class Group implements ServiceGroup {
       this.#proposed.push({ index, term, stamp_ms, proposals });
     } catch (error) {
       const failure = refused(error, () => this.#notLeader());
-      for (const { reply } of proposals) this.#fail(reply, failure);
+      for (const { reply } of proposals) this.#callers.fail(reply, failure);
     }
   }
 
@@ -540,7 +444,7 @@ export class Group implements ServiceGroup {
   #applyOwn(entry: Entry, { stamp_ms, proposals }: Proposed): number {
     const outcomes = this.state.apply(entry.index, entry.term, stamp_ms, proposals);
     // Only now: whoever is answered may read at once, and has to find the entry applied as a whole.
-    for (let i = 0; i < proposals.length; i++) this.#answer(proposals[i]!.reply, outcomes[i]!);
+    for (let i = 0; i < proposals.length; i++) this.#callers.answer(proposals[i]!.reply, outcomes[i]!);
     this.#host.onApplied(proposals.length);
     return proposals.length;
   }
@@ -552,65 +456,32 @@ export class Group implements ServiceGroup {
     return commands.length;
   }
 
-  /** A handler that fails to pass an answer on has a bug. The state is well: it costs that call, and not the node. */
-  #answer(reply: Reply, outcome: Outcome): void {
-    try {
-      if (isFailure(outcome)) reply.fail(outcome);
-      else reply.ok(outcome);
-    } catch (error) {
-      this.#host.reportBug(error, `answering a write of group ${this.id}`);
-      this.#fail(reply, {
-        reason: ErrorReason.INTERNAL,
-        message: 'the write is done, and its answer failed unexpectedly; the log of the server says why',
-      });
-    }
-  }
-
-  /** Fails a write or a read whose caller may be the one with the bug. */
-  #fail(caller: { fail(failure: Failure): void }, failure: Failure): void {
-    try {
-      caller.fail(failure);
-    } catch (error) {
-      this.#host.reportBug(error, `failing a call of group ${this.id}`);
-    }
-  }
-
   /** Another entry has the place of these for good. */
   readonly #failLost = ({ proposals }: Proposed): void => {
-    for (const { reply } of proposals) this.#fail(reply, this.#notLeader());
+    for (const { reply } of proposals) this.#callers.fail(reply, this.#notLeader());
   };
 
   /** These are in the log, here at least: whoever leads next may find and commit them, or after the next start. */
   #failInDoubt(failure: Failure): void {
-    const inDoubt = { ...failure, message: `${failure.message}; the write may still be applied` };
+    const told = inDoubt(failure);
     for (const { proposals } of this.#proposed.takeAll()) {
-      for (const { reply } of proposals) this.#fail(reply, inDoubt);
+      for (const { reply } of proposals) this.#callers.fail(reply, told);
     }
   }
 
   readonly #refuseReads = (reads: readonly WaitingRead[], error: unknown): void => {
     const failure = refused(error, () => this.#notLeader());
-    for (const read of reads) this.#fail(read, failure);
+    for (const read of reads) this.#callers.fail(read, failure);
   };
 
-  readonly #serve = (read: WaitingRead): void => {
-    try {
-      read.query(this.state, this.now());
-    } catch (error) {
-      this.#host.reportBug(error, `a read of group ${this.id}`);
-      this.#fail(read, {
-        reason: ErrorReason.INTERNAL,
-        message: 'the read failed unexpectedly; the log of the server says why',
-      });
-    }
-  };
+  readonly #serve = (read: WaitingRead): void => this.#callers.serve(read, this.state, this.now());
 
   #roleChanged(): void {
     this.#updateReadiness();
     if (!this.#core.isLeader) {
       const failure = this.#notLeader();
-      for (const read of this.#reads.takeUnconfirmed()) this.#fail(read, failure);
-      for (const { reply } of this.#waiting.takeAll()) this.#fail(reply, failure);
+      for (const read of this.#reads.takeUnconfirmed()) this.#callers.fail(read, failure);
+      for (const { reply } of this.#waiting.takeAll()) this.#callers.fail(reply, failure);
       if (this.#proposed.length > 0 && this.#doubtTicks === 0) this.#doubtTicks = DOUBT_TICKS;
     }
     this.#tellRole();
@@ -621,13 +492,7 @@ export class Group implements ServiceGroup {
     const leads = this.#core.isLeader;
     if (leads === this.#toldLeads) return;
     this.#toldLeads = leads;
-    for (const listener of [...this.#roleListeners]) {
-      try {
-        listener(leads);
-      } catch (error) {
-        this.#host.reportBug(error, `telling of a new role in group ${this.id}`);
-      }
-    }
+    this.#roleListeners.tell(leads);
   }
 
   /**
@@ -650,21 +515,4 @@ function bytesOf(entries: readonly Entry[]): number {
   let bytes = 0;
   for (const entry of entries) bytes += entryBytes(entry);
   return bytes;
-}
-
-/** Why the core did not take a proposal or a read. */
-function refused(error: unknown, notLeader: () => Failure): Failure {
-  if (error instanceof NotLeaderError) return notLeader();
-  if (error instanceof ProposalDroppedError)
-    return overloaded(`the log did not take the write: ${error.reason}`);
-  if (error instanceof ReadRefusedError) return overloaded(`the read was not taken: ${error.reason}`);
-  throw error;
-}
-
-function overloaded(why: string): Failure {
-  return {
-    reason: ErrorReason.OVERLOADED,
-    message: `${why}; retry in a moment`,
-    retryAfter_ms: RETRY_AFTER_MS,
-  };
 }

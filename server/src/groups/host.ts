@@ -10,17 +10,16 @@
  * together, and to each other node together.
  */
 import { Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
-import type { NodeMetrics } from '../observe/node-metrics.ts';
 import { entryBytes, type Message, type SnapshotMessage } from '../raft/index.ts';
 import type { Failure } from '../state/failure.ts';
 import { freesRoom } from '../state/freeing-methods.ts';
-import type { Store } from '../storage/store.ts';
-import type { LogFiles } from '../wal/log-files.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Expiry } from './expiry.ts';
-import { Group, type GroupHostFace, type Written } from './group.ts';
-import type { NodeLog } from './node-log.ts';
-import type { Peers, ReplicaAddress } from './peers.ts';
+import { Group } from './group.ts';
+import type { GroupHostFace, Written } from './group-face.ts';
+import type { HostOptions } from './host-options.ts';
+import { Listeners } from './listeners.ts';
+import type { ReplicaAddress } from './peers.ts';
 import { ReplicaList, type ReplicaRecord } from './replica-list.ts';
 import { type ReplicaOptions, Replicas } from './replicas.ts';
 import { FileInbox, MemoryInbox } from './snapshot-inbox.ts';
@@ -28,37 +27,7 @@ import { SnapshotReceiver, SnapshotRefusedError } from './snapshot-receiver.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
 import { TICK_MS } from './timing.ts';
 
-/** What makes a node one of several. */
-export interface ClusterOptions {
-  /** 1 to 65535: see `cluster/replica-id.ts`. */
-  readonly nodeNumber: number;
-  readonly peers: Peers;
-  /** The folder of the list of replicas and of arriving snapshots; undefined with storage in memory. */
-  readonly files: LogFiles | undefined;
-  /** Calls `tick` every `TICK_MS` and returns what ends that. Default: a timer. */
-  readonly startTicks?: (tick: () => void) => () => void;
-}
-
-export interface HostOptions {
-  readonly log: NodeLog;
-  readonly store: Store;
-  readonly metrics: NodeMetrics;
-  /** Unix milliseconds. */
-  readonly clock: () => number;
-  /** Milliseconds of a clock that is never set. */
-  readonly monotonic: () => number;
-  readonly random: () => number;
-  /** A session unused this long ends. */
-  readonly sessionIdleTimeout_ms: number;
-  /** Name and address by which this node is known. */
-  readonly node: { readonly nodeId: string; readonly address: string };
-  /** A write or sync failed, or a state that cannot be was met: the process must end. */
-  readonly onFatal: (error: Error) => void;
-  /** A bug that cost no more than a call. */
-  readonly reportBug: (error: unknown, where: string) => void;
-  /** Undefined on a node that runs alone. */
-  readonly cluster?: ClusterOptions;
-}
+export type { ClusterOptions, HostOptions } from './host-options.ts';
 
 /** This node's Raft id while it runs alone. */
 const OWN_RAFT_ID = 1;
@@ -121,8 +90,8 @@ export class GroupHost implements GroupHostFace {
   readonly #sender: SnapshotSender | undefined;
   readonly #receiver: SnapshotReceiver | undefined;
   #stopTicks: (() => void) | undefined;
-  readonly #replicaListeners = new Set<(group: Group) => void>();
-  readonly #leaderListeners = new Set<(group: Group) => void>();
+  readonly #replicaListeners: Listeners<Group>;
+  readonly #leaderListeners: Listeners<Group>;
   readonly clock: () => number;
   readonly monotonic: () => number;
   readonly reportBug: (error: unknown, where: string) => void;
@@ -134,6 +103,8 @@ export class GroupHost implements GroupHostFace {
     this.monotonic = options.monotonic;
     this.reportBug = options.reportBug;
     this.#expiry = new Expiry(this.#groups, options.sessionIdleTimeout_ms);
+    this.#replicaListeners = new Listeners('a change of replicas', options.reportBug);
+    this.#leaderListeners = new Listeners('a change of leaders', options.reportBug);
     const { log, store, metrics, cluster } = options;
     this.#checkpoints = new Checkpoints({
       store,
@@ -291,14 +262,12 @@ export class GroupHost implements GroupHostFace {
 
   /** Tells when a replica was opened or destroyed, or its members changed. Returns what ends that. */
   onReplicaChange(listener: (group: Group) => void): () => void {
-    this.#replicaListeners.add(listener);
-    return () => this.#replicaListeners.delete(listener);
+    return this.#replicaListeners.add(listener);
   }
 
   /** Tells when a replica learns of another leader, or of none, or changes its role. Returns what ends that. */
   onLeaderChange(listener: (group: Group) => void): () => void {
-    this.#leaderListeners.add(listener);
-    return () => this.#leaderListeners.delete(listener);
+    return this.#leaderListeners.add(listener);
   }
 
   #clustered(): Replicas {
@@ -338,7 +307,7 @@ export class GroupHost implements GroupHostFace {
       group.start();
       this.#activate(group);
     }
-    this.#tell(this.#replicaListeners, group);
+    this.#replicaListeners.tell(group);
     return group;
   }
 
@@ -360,7 +329,7 @@ export class GroupHost implements GroupHostFace {
     this.#active.delete(group);
     this.#checkpoints.closed(group);
     this.#sender?.cancel(group);
-    this.#tell(this.#replicaListeners, group);
+    this.#replicaListeners.tell(group);
     await this.#receiver?.settled(group);
     await this.#checkpoints.settled();
   }
@@ -517,21 +486,11 @@ export class GroupHost implements GroupHostFace {
   }
 
   leaderChanged(group: Group): void {
-    this.#tell(this.#leaderListeners, group);
+    this.#leaderListeners.tell(group);
   }
 
   membersChanged(group: Group): void {
-    this.#tell(this.#replicaListeners, group);
-  }
-
-  #tell(listeners: ReadonlySet<(group: Group) => void>, group: Group): void {
-    for (const listener of [...listeners]) {
-      try {
-        listener(group);
-      } catch (error) {
-        this.reportBug(error, `telling of a change of group ${group.id}`);
-      }
-    }
+    this.#replicaListeners.tell(group);
   }
 
   // --- turns ---

@@ -239,7 +239,10 @@ describe('a replica that is destroyed', () => {
     hosts.node(1).host.onReplicaChange((group) => told.push(group));
     const group = hosts.node(1).group();
     await hosts.during(hosts.node(1).host.destroy(1));
-    await expect(write).rejects.toMatchObject({ message: expect.stringContaining('may still be applied') });
+    await expect(write).rejects.toMatchObject({
+      reason: ErrorReason.NO_QUORUM,
+      message: expect.stringContaining('may still be applied'),
+    });
     expect(told).toEqual([group]);
     await expect(get(group, 'key-1')).rejects.toMatchObject({ reason: ErrorReason.NOT_LEADER });
   });

@@ -15,7 +15,8 @@ import { decodeConfiguration, type SnapshotMessage, sameConfiguration } from '..
 import { readApplied, writeApplied } from '../state/applied.ts';
 import { groupRange } from '../state/keys.ts';
 import type { Store } from '../storage/store.ts';
-import { type Group, LogStateMismatchError } from './group.ts';
+import type { Group } from './group.ts';
+import { LogStateMismatchError } from './group-face.ts';
 import type { NodeLog } from './node-log.ts';
 import type { ReplicaRecord } from './replica-list.ts';
 import { SnapshotDamagedError } from './snapshot-format.ts';

@@ -206,6 +206,7 @@ export class ConnectedHosts {
       if (!node.up) continue;
       node.up = false;
       node.host.fail(new Error('the test is over'));
+      node.walDisk.releaseSyncs();
       await node.log.close();
     }
   }

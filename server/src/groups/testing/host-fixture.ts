@@ -15,7 +15,8 @@ import { openMemoryStore } from '../../storage/memory-store.ts';
 import type { OutOfSpace, Store } from '../../storage/store.ts';
 import { WalFullError } from '../../wal/errors.ts';
 import type { Group } from '../group.ts';
-import { GroupHost, type HostOptions } from '../host.ts';
+import { GroupHost } from '../host.ts';
+import type { HostOptions } from '../host-options.ts';
 import { MemoryLog } from '../memory-log.ts';
 
 /** As the write-ahead log: more is never buffered, and it is an error to try. */

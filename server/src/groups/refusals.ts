@@ -1,0 +1,79 @@
+/** What callers are told whose write or read a replica does not take, or gives up. */
+import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
+import {
+  type Configuration,
+  NO_NODE,
+  NotLeaderError,
+  ProposalDroppedError,
+  ReadRefusedError,
+} from '../raft/index.ts';
+import type { Failure } from '../state/failure.ts';
+import type { ReplicaAddress } from './peers.ts';
+
+/** When a caller may try again that was refused for lack of room, or of a leader. */
+const RETRY_AFTER_MS = 50;
+
+interface Standing {
+  readonly id: number;
+  /** The leader that the replica knows of; 0 for none. */
+  readonly leader: number;
+  readonly configuration: Configuration;
+}
+
+/** A call that needs the leader is refused. It was not done. */
+export function notLeader(
+  group: number,
+  { id, leader, configuration }: Standing,
+  addressOf: (replicaId: number) => ReplicaAddress | undefined,
+): Failure {
+  const { voters } = configuration;
+  if (leader === NO_NODE && !(voters.length === 1 && voters[0] === id)) {
+    const names = voters.map((voter) => addressOf(voter)?.nodeId ?? `replica ${voter}`);
+    return {
+      reason: ErrorReason.NO_QUORUM,
+      message: `group ${group} has no leader at this moment: more than half of its voters (${names.join(', ')}) must reach each other`,
+      retryAfter_ms: RETRY_AFTER_MS,
+    };
+  }
+  const hint = addressOf(leader);
+  return {
+    reason: ErrorReason.NOT_LEADER,
+    message: `this node does not lead group ${group}${hint ? `; ${hint.nodeId} at ${hint.address} does` : ''}`,
+    ...(hint && { leader: hint }),
+  };
+}
+
+/** A leader was deposed before its write was committed. */
+export function deposed(group: number): Failure {
+  return {
+    reason: ErrorReason.NO_QUORUM,
+    message: `this node ceased to lead group ${group} before the write was committed`,
+    retryAfter_ms: RETRY_AFTER_MS,
+  };
+}
+
+/**
+ * A write is given up that is in a log: whoever leads next may find and commit it. NOT_LEADER would promise that it was
+ * not done.
+ */
+export function inDoubt(failure: Failure): Failure {
+  const reason = failure.reason === ErrorReason.NOT_LEADER ? ErrorReason.NO_QUORUM : failure.reason;
+  return { ...failure, reason, message: `${failure.message}; the write may still be applied` };
+}
+
+/** Why the core did not take a proposal or a read. Throws what is no refusal. */
+export function refused(error: unknown, whenNotLeader: () => Failure): Failure {
+  if (error instanceof NotLeaderError) return whenNotLeader();
+  if (error instanceof ProposalDroppedError)
+    return overloaded(`the log did not take the write: ${error.reason}`);
+  if (error instanceof ReadRefusedError) return overloaded(`the read was not taken: ${error.reason}`);
+  throw error;
+}
+
+export function overloaded(why: string): Failure {
+  return {
+    reason: ErrorReason.OVERLOADED,
+    message: `${why}; retry in a moment`,
+    retryAfter_ms: RETRY_AFTER_MS,
+  };
+}
