@@ -74,33 +74,50 @@ export class ReplicaList {
     return Math.max(this.#replicas.get(group)?.replicaId ?? 0, this.#buried.get(group) ?? 0);
   }
 
-  /** Resolves when the replica is on record for good. */
-  add(record: ReplicaRecord): Promise<void> {
-    this.#replicas.set(record.group, record);
-    return this.#write();
+  /** Resolves when the replica is on record for good. Rejects when that could not be written: then it is on none. */
+  async add(record: ReplicaRecord): Promise<void> {
+    const { group } = record;
+    this.#replicas.set(group, record);
+    try {
+      await this.#write();
+    } catch (error) {
+      this.#replicas.delete(group);
+      throw error;
+    }
   }
 
-  /** Resolves when it is for good that the group's replica is none any more. */
-  bury(group: number): Promise<void> {
+  /**
+   * Resolves when it is for good that the group's replica is none any more. Rejects when that could not be written: then
+   * it still is one.
+   */
+  async bury(group: number): Promise<void> {
     const record = this.#replicas.get(group);
-    if (record === undefined) return this.#underWay ?? Promise.resolve();
+    if (record === undefined) return;
+    const before = this.#buried.get(group);
     this.#replicas.delete(group);
-    this.#buried.set(group, Math.max(record.replicaId, this.#buried.get(group) ?? 0));
-    return this.#write();
+    this.#buried.set(group, Math.max(record.replicaId, before ?? 0));
+    try {
+      await this.#write();
+    } catch (error) {
+      this.#replicas.set(group, record);
+      if (before === undefined) this.#buried.delete(group);
+      else this.#buried.set(group, before);
+      throw error;
+    }
   }
 
+  /** What changes while a write is under way goes with one more, for all that came by then. */
   #write(): Promise<void> {
     const files = this.#files;
     if (files === undefined) return Promise.resolve();
-    if (this.#next !== undefined) return this.#next;
-    const before = this.#underWay ?? Promise.resolve();
-    const write = before.then(async () => {
+    this.#next ??= (async () => {
+      // The whole list is written each time: one that failed is made up for by the next.
+      await this.#underWay?.catch(() => {});
+      this.#underWay = this.#next;
       this.#next = undefined;
-      this.#underWay = write;
       await replace(files, this.#stored());
-    });
-    this.#next = write;
-    return write;
+    })();
+    return this.#next;
   }
 
   #stored(): Stored {
