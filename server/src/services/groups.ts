@@ -3,7 +3,7 @@ import type { Message } from '@bufbuild/protobuf';
 import { type Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import type { Failure } from '../state/failure.ts';
 import type { GroupState } from '../state/group-state.ts';
-import type { Reply, SessionCall } from './method.ts';
+import type { CallContext, Reply, SessionCall } from './method.ts';
 
 /** A write on its way into the log. */
 export interface Proposal {
@@ -46,6 +46,14 @@ export interface GroupRouter {
   groupOf(name: string): ServiceGroup;
   /** All data groups, by id. */
   dataGroups(): readonly ServiceGroup[];
+}
+
+/** Of the groups that a request is about, those that this call of it asks for. */
+export function within(
+  groups: readonly ServiceGroup[],
+  { groups: only }: CallContext,
+): readonly ServiceGroup[] {
+  return only === undefined ? groups : groups.filter(({ id }) => only.has(id));
 }
 
 /** The answer of a call to all groups on a node that knows of none. */

@@ -36,6 +36,8 @@ export interface CallContext {
   /** A request header (lower-case name), first value; undefined when absent. */
   header(name: string): string | undefined;
   readonly session: SessionCall | undefined;
+  /** Ids of the groups that the call is about, where a cluster has split it up; undefined = all that it names. */
+  readonly groups?: ReadonlySet<number> | undefined;
 }
 
 /** Takes the one answer of a unary call. Exactly one of the two is called, once. */

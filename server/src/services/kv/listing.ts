@@ -2,8 +2,9 @@
 import * as kv from '../../gen/gomsg/v1/kv_pb.js';
 import { prefixEnd, utf8Key } from '../../state/keys.ts';
 import { type CursorScope, decodeCursor, encodeCursor } from '../cursors.ts';
-import { invalidRequest, unary } from '../decode.ts';
+import { invalidRequest, methodNumber, unary } from '../decode.ts';
 import { ErrorReason, GomsgError } from '../errors.ts';
+import { within } from '../groups.ts';
 import type { Method } from '../method.ts';
 import { checkBound, compilePattern, pageSize } from './check.ts';
 import type { KvDeps, KvLimits } from './deps.ts';
@@ -20,23 +21,32 @@ const MAX_LIMIT = 10_000;
 const DEFAULT_PAGE_BYTES = 1024 * 1024;
 const MAX_PAGE_BYTES = 8 * 1024 * 1024;
 
+/** Most keys of one page. */
+export const MAX_KEYS_PER_PAGE = MAX_LIMIT;
+
 const NO_CURSOR = new Uint8Array();
+
+type FrameLimit = Pick<KvLimits, 'maxFrameBytes'>;
+
+/** How much one page may have. */
+export interface PageSize {
+  readonly limit: number;
+  readonly maxBytes: number;
+}
 
 export function listingMethods({ router, limits }: KvDeps): Method[] {
   return [
-    unary(rpc.keys, (request, { number, reply }) => {
-      const pattern = request.pattern === '' ? '*' : request.pattern;
-      const glob = compilePattern(pattern);
-      const scope = { method: number, args: [pattern] };
+    unary(rpc.keys, (request, { context, reply }) => {
+      const glob = compilePattern(patternOf(request));
+      const scope = keysScope(request);
       const options = {
         ...globRange(glob, limits),
         after: positionOf(scope, request.cursor, limits),
-        limit: pageSize(request.limit, 'limit', DEFAULT_LIMIT, MAX_LIMIT),
-        maxBytes: fitting(MAX_PAGE_BYTES, limits),
+        ...keysPageSize(request, limits),
         keysOnly: true,
       };
       readMergedPage(
-        groupsOfPrefix(router, glob.literal, glob.isLiteral),
+        within(groupsOfPrefix(router, glob.literal, glob.isLiteral), context),
         request.consistency,
         options,
         ({ entries, reached }) => reply.ok(encodeKeys(entries, cursorAt(scope, reached))),
@@ -44,7 +54,7 @@ export function listingMethods({ router, limits }: KvDeps): Method[] {
       );
     }),
 
-    unary(rpc.scan, (request, { number, reply }) => {
+    unary(rpc.scan, (request, { context, reply }) => {
       const { prefix, start, end, reverse, keysOnly } = request;
       if (prefix !== '' && (start !== '' || end !== '')) {
         throw invalidRequest('prefix', 'prefix excludes start and end');
@@ -52,7 +62,7 @@ export function listingMethods({ router, limits }: KvDeps): Method[] {
       checkBound(prefix, 'prefix', limits);
       checkBound(start, 'start', limits);
       checkBound(end, 'end', limits);
-      const scope = { method: number, args: [prefix, start, end, reverse] };
+      const scope = scanScope(request);
       const from = utf8Key(prefix);
       const range =
         prefix !== ''
@@ -62,15 +72,11 @@ export function listingMethods({ router, limits }: KvDeps): Method[] {
         ...range,
         after: positionOf(scope, request.cursor, limits),
         reverse,
-        limit: pageSize(request.limit, 'limit', DEFAULT_LIMIT, MAX_LIMIT),
-        maxBytes: fitting(
-          pageSize(request.maxBytes, 'max_bytes', DEFAULT_PAGE_BYTES, MAX_PAGE_BYTES),
-          limits,
-        ),
+        ...scanPageSize(request, limits),
         keysOnly,
       };
       readMergedPage(
-        groupsOfPrefix(router, prefix),
+        within(groupsOfPrefix(router, prefix), context),
         request.consistency,
         options,
         ({ entries, reached, revisions }) => {
@@ -91,6 +97,35 @@ export function listingMethods({ router, limits }: KvDeps): Method[] {
   ];
 }
 
+/** The pattern of a Keys request. */
+export function patternOf({ pattern }: kv.KVServiceKeysRequest): string {
+  return pattern === '' ? '*' : pattern;
+}
+
+export function keysScope(request: kv.KVServiceKeysRequest): CursorScope {
+  return { method: methodNumber(rpc.keys), args: [patternOf(request)] };
+}
+
+export function scanScope({ prefix, start, end, reverse }: kv.KVServiceScanRequest): CursorScope {
+  return { method: methodNumber(rpc.scan), args: [prefix, start, end, reverse] };
+}
+
+/** @throws GomsgError INVALID_REQUEST */
+export function keysPageSize({ limit }: kv.KVServiceKeysRequest, limits: FrameLimit): PageSize {
+  return {
+    limit: pageSize(limit, 'limit', DEFAULT_LIMIT, MAX_LIMIT),
+    maxBytes: fitting(MAX_PAGE_BYTES, limits),
+  };
+}
+
+/** @throws GomsgError INVALID_REQUEST */
+export function scanPageSize({ limit, maxBytes }: kv.KVServiceScanRequest, limits: FrameLimit): PageSize {
+  return {
+    limit: pageSize(limit, 'limit', DEFAULT_LIMIT, MAX_LIMIT),
+    maxBytes: fitting(pageSize(maxBytes, 'max_bytes', DEFAULT_PAGE_BYTES, MAX_PAGE_BYTES), limits),
+  };
+}
+
 function cursorAt(scope: CursorScope, reached: string | undefined): Uint8Array {
   return reached === undefined ? NO_CURSOR : encodeCursor(scope, reached);
 }
@@ -107,6 +142,6 @@ function positionOf(scope: CursorScope, cursor: Uint8Array, { maxKeyBytes }: KvL
 }
 
 /** Half a frame at most: the other half is room for what surrounds keys and values. */
-function fitting(bytes: number, { maxFrameBytes }: KvLimits): number {
+function fitting(bytes: number, { maxFrameBytes }: FrameLimit): number {
   return Math.min(bytes, Math.floor(maxFrameBytes / 2));
 }

@@ -3,6 +3,7 @@ import type { Consistency } from '../../gen/gomsg/v1/common_pb.js';
 import type { Failure } from '../../state/failure.ts';
 import type { Entry, Page, PageOptions } from '../../state/kv/page.ts';
 import { NO_GROUP_KNOWN, type ServiceGroup } from '../groups.ts';
+import { mergeOrdered } from '../merge-ordered.ts';
 
 /**
  * How much more than its even share of a page each group is asked for. Keys are spread evenly by their hash: with twice
@@ -61,40 +62,13 @@ function partOf(options: PageOptions, groups: number): PageOptions {
   };
 }
 
-/**
- * Merges pages of distinct keys. Where a group's page ended early, its keys behind that are unknown, so the merged page
- * ends at the nearest such place.
- */
+/** Merges pages of distinct keys into one. */
 export function mergePages(pages: readonly Page[], options: PageOptions): Page {
   const [only] = pages;
   if (pages.length === 1 && only !== undefined) return only;
-  const before = options.reverse ? (a: string, b: string) => a > b : (a: string, b: string) => a < b;
-  let reached: string | undefined;
-  for (const page of pages) {
-    if (page.reached !== undefined && (reached === undefined || before(page.reached, reached))) {
-      reached = page.reached;
-    }
-  }
-  const entries: Entry[] = [];
-  let bytes = 0;
-  const next = pages.map(() => 0);
-  for (;;) {
-    let nearest: Entry | undefined;
-    let from = -1;
-    pages.forEach((page, i) => {
-      const entry = page.entries[next[i] as number];
-      if (entry === undefined || (nearest !== undefined && !before(entry.key, nearest.key))) return;
-      nearest = entry;
-      from = i;
-    });
-    if (nearest === undefined || (reached !== undefined && before(reached, nearest.key))) {
-      return { entries, reached };
-    }
-    const size = nearest.key.length + (options.keysOnly ? 0 : nearest.record.length);
-    const full = entries.length >= options.limit || (entries.length > 0 && bytes + size > options.maxBytes);
-    if (full) return { entries, reached: entries.at(-1)?.key };
-    entries.push(nearest);
-    bytes += size;
-    next[from] = (next[from] as number) + 1;
-  }
+  const { reverse, limit, maxBytes, keysOnly } = options;
+  const sizeOf = keysOnly
+    ? ({ key }: Entry) => key.length
+    : ({ key, record }: Entry) => key.length + record.length;
+  return mergeOrdered(pages, { reverse, limit, maxBytes, sizeOf });
 }

@@ -3,7 +3,7 @@ import * as kv from '../../gen/gomsg/v1/kv_pb.js';
 import { utf8Key } from '../../state/keys.ts';
 import { invalidRequest, serverStreaming } from '../decode.ts';
 import { GomsgError } from '../errors.ts';
-import type { GroupRouter, ServiceGroup } from '../groups.ts';
+import { type GroupRouter, type ServiceGroup, within } from '../groups.ts';
 import type { Method } from '../method.ts';
 import { checkBound, checkKey } from './check.ts';
 import type { KvDeps, KvLimits } from './deps.ts';
@@ -24,12 +24,13 @@ export function watchMethod({ router, limits }: KvDeps): Method {
   };
 
   return serverStreaming(kv.KVService.method.watch, (request, context) => {
-    const { target, groups } = targetOf(request, router, limits);
-    const starts = startsOf(request, groups);
+    const { target, groups: all } = targetOf(request, router, limits);
+    const startOf = startsOf(request, all);
+    const groups = within(all, context);
     const signal = new WatchSignal();
     const options = { target, keysOnly: request.keysOnly, onReady: () => signal.wake() };
     const feeds = groups.map((group) => new WatchFeed(group, hubOf(group), options));
-    return endingWith(context.signal, signal, watchMessages(feeds, starts, signal));
+    return endingWith(context.signal, signal, watchMessages(feeds, groups.map(startOf), signal));
   });
 }
 
@@ -53,30 +54,28 @@ function targetOf(
   }
 }
 
-/** The revision behind which each group's events are wanted; undefined = from now. */
+/** The revision behind which a group's events are wanted; undefined = from now. */
 function startsOf(
   { fromRevision, resumeToken }: kv.KVServiceWatchRequest,
   groups: readonly ServiceGroup[],
-): (number | undefined)[] {
+): (group: ServiceGroup) => number | undefined {
   if (resumeToken.length > 0) {
     if (fromRevision !== 0n) {
       throw invalidRequest('from_revision', 'from_revision and resume_token exclude each other');
     }
     const positions = decodeResumeToken(resumeToken);
-    return groups.map(({ id }) => {
-      const revision = positions.get(id);
-      if (revision === undefined) throw invalidToken();
-      return revision;
-    });
+    if (!groups.every(({ id }) => positions.has(id))) throw invalidToken();
+    return ({ id }) => positions.get(id);
   }
-  if (fromRevision === 0n) return groups.map(() => undefined);
+  if (fromRevision === 0n) return () => undefined;
   if (groups.length > 1) {
     throw invalidRequest('from_revision', 'the keys are in several groups: go on from a resume_token');
   }
   if (fromRevision > Number.MAX_SAFE_INTEGER) {
     throw invalidRequest('from_revision', 'from_revision is beyond every revision');
   }
-  return [Number(fromRevision) - 1];
+  const after = Number(fromRevision) - 1;
+  return () => after;
 }
 
 /**

@@ -4,9 +4,9 @@ import { Consistency } from '../../gen/gomsg/v1/common_pb.js';
 import * as queue from '../../gen/gomsg/v1/queue_pb.js';
 import { queueNotFound } from '../../state/queue/managing.ts';
 import { type CursorScope, decodeCursor, encodeCursor } from '../cursors.ts';
-import { unary } from '../decode.ts';
+import { methodNumber, unary } from '../decode.ts';
 import { ErrorReason, GomsgError } from '../errors.ts';
-import { NO_GROUP_KNOWN } from '../groups.ts';
+import { NO_GROUP_KNOWN, within } from '../groups.ts';
 import type { Method } from '../method.ts';
 import { MAX_NAME_LENGTH } from '../names.ts';
 import { checkCount, checkQueue, checkState } from './check.ts';
@@ -66,11 +66,11 @@ export function readingMethods({ router }: QueueDeps, dispatchers: Dispatchers):
       );
     }),
 
-    unary(rpc.list, (request, { number, reply }) => {
-      const limit = checkCount(request.limit, 'limit', MAX_LISTED, MAX_LISTED);
-      const scope = { method: number, args: [request.prefix] };
+    unary(rpc.list, (request, { context, reply }) => {
+      const limit = queuesPageSize(request);
+      const scope = queuesScope(request);
       const after = positionOf(scope, request.cursor, MAX_NAME_LENGTH);
-      const groups = router.dataGroups();
+      const groups = within(router.dataGroups(), context);
       if (groups.length === 0) reply.fail(NO_GROUP_KNOWN);
       const found: queue.QueueStats[] = [];
       let left = groups.length;
@@ -97,6 +97,15 @@ export function readingMethods({ router }: QueueDeps, dispatchers: Dispatchers):
       }
     }),
   ];
+}
+
+export function queuesScope({ prefix }: queue.QueueServiceListRequest): CursorScope {
+  return { method: methodNumber(rpc.list), args: [prefix] };
+}
+
+/** Most queues of a page. @throws GomsgError INVALID_REQUEST */
+export function queuesPageSize({ limit }: queue.QueueServiceListRequest): number {
+  return checkCount(limit, 'limit', MAX_LISTED, MAX_LISTED);
 }
 
 function encodePeek(messages: queue.PeekedMessage[], nextCursor: Uint8Array): Uint8Array {

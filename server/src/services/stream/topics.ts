@@ -4,6 +4,7 @@ import { Consistency } from '../../gen/gomsg/v1/common_pb.js';
 import {
   StreamService,
   StreamServiceInfoResponseSchema,
+  type StreamServiceListRequest,
   StreamServiceListResponseSchema,
   type TopicInfo,
 } from '../../gen/gomsg/v1/stream_pb.js';
@@ -11,9 +12,9 @@ import type { Failure } from '../../state/failure.ts';
 import { readUtf8Key, utf8Key } from '../../state/keys.ts';
 import { topicNotFound } from '../../state/stream/failures.ts';
 import type { StreamMachine } from '../../state/stream/stream-machine.ts';
-import { decodeCursor, encodeCursor } from '../cursors.ts';
+import { type CursorScope, decodeCursor, encodeCursor } from '../cursors.ts';
 import { methodNumber, unary } from '../decode.ts';
-import { NO_GROUP_KNOWN, type ServiceGroup } from '../groups.ts';
+import { NO_GROUP_KNOWN, type ServiceGroup, within } from '../groups.ts';
 import type { Method } from '../method.ts';
 import { proposalOf } from '../proposals.ts';
 import { boundedOr, checkSettings, checkTopic } from './checks.ts';
@@ -72,13 +73,13 @@ export function topicMethods({ router, nodes }: StreamDeps, defaults: TopicDefau
       );
     }),
 
-    unary(rpc.list, (request, { reply }) => {
-      const limit = boundedOr(request.limit, 'limit', MAX_LISTED_TOPICS, MAX_LISTED_TOPICS);
-      const scope = { method: methodNumber(rpc.list), args: [request.prefix] };
+    unary(rpc.list, (request, { context, reply }) => {
+      const limit = topicsPageSize(request);
+      const scope = topicsScope(request);
       const position = decodeCursor(scope, request.cursor);
       const after = position === undefined ? undefined : readUtf8Key(position);
       listOfGroups(
-        router.dataGroups(),
+        within(router.dataGroups(), context),
         (stream, group) =>
           namesOf(stream, request.prefix, after, limit).map((name) =>
             topicInfo(stream.topic(name)!, nodes.leaderOf(group.id)),
@@ -99,6 +100,15 @@ export function topicMethods({ router, nodes }: StreamDeps, defaults: TopicDefau
       );
     }),
   ];
+}
+
+export function topicsScope({ prefix }: StreamServiceListRequest): CursorScope {
+  return { method: methodNumber(rpc.list), args: [prefix] };
+}
+
+/** Most topics of a page. @throws GomsgError INVALID_REQUEST */
+export function topicsPageSize({ limit }: StreamServiceListRequest): number {
+  return boundedOr(limit, 'limit', MAX_LISTED_TOPICS, MAX_LISTED_TOPICS);
 }
 
 /** Names behind `after` that begin with the prefix: one more than a page has, so that it shows whether there are more. */
