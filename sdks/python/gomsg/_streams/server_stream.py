@@ -62,7 +62,9 @@ class ServerStream(Generic[R]):
         except grpc.aio.AioRpcError as error:
             self._call = None
             raise rpc_failure(error, self.address, method=self._method) from error
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as canceled:
+            # Its frames hold the call, and the task that is canceled holds it.
+            canceled.__traceback__ = None
             if not self._is_canceled or _is_caller_canceled():
                 raise
         if self._is_canceled:
