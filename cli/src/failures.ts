@@ -45,9 +45,9 @@ export function failureOf(error: unknown, server: string): Failure | ExitCode {
   };
 }
 
-/** By its name, since only commands that made a call have loaded the class. */
 function isGomsgError(error: unknown): error is GomsgError {
-  return error instanceof Error && error.name === 'GomsgError';
+  // By its shape: each family has a class of its own, and only commands that made a call have loaded them.
+  return error instanceof Error && 'reasonName' in error;
 }
 
 function callFailure(error: GomsgError, server: string): Failure {
