@@ -6,7 +6,6 @@ import {
   type Client,
   type ClientOptions,
   connect,
-  DeadlineExceededError,
   ErrorReason,
   FailedPreconditionError,
   GomsgError,
@@ -200,7 +199,6 @@ describe('a failed call', () => {
 
   test('has the time that the server was asked to wait on top of its own', async () => {
     expect(await client.queue.popTimeout(fresh(), 0.3, { timeout: 0.2 })).toBeNull();
-    expect(await failure(client.queue.pop(fresh(), { timeout: 1e-9 }))).toBeInstanceOf(DeadlineExceededError);
   });
 });
 
