@@ -404,6 +404,8 @@ export class Group implements ServiceGroup {
     this.#reads.serve(this.state.appliedIndex, this.#serve);
     if (this.#newMembers) {
       this.#newMembers = false;
+      // A start does not campaign before it has applied the members that its log knows of.
+      if (this.isAlone) this.#core.campaign();
       this.#host.membersChanged(this);
     }
   }

@@ -167,8 +167,9 @@ export class GroupHost implements GroupHostFace {
     }
     this.#drive();
     this.#startTicks();
-    const alone = this.#groups.filter((group) => group.isAlone);
-    await Promise.race([failed, Promise.all(alone.map(canAnswer))]);
+    // Who leads by now is alone: others it could not have asked yet.
+    const leading = this.#groups.filter((group) => group.isLeader);
+    await Promise.race([failed, Promise.all(leading.map(canAnswer))]);
     this.#failStart = undefined;
     this.#housekeeping = setInterval(() => this.#keepHouse(), HOUSEKEEPING_INTERVAL_MS);
     this.#housekeeping.unref();
@@ -372,7 +373,7 @@ export class GroupHost implements GroupHostFace {
     let due = false;
     for (const group of this.#groups) {
       // Who cannot write cannot lead, and shall not try: others can.
-      if (group.isAlone || (!writable && !group.isLeader)) continue;
+      if (group.isLeader ? group.isAlone : !writable) continue;
       group.tick();
       if (!group.hasReady()) continue;
       this.#active.add(group);

@@ -147,6 +147,20 @@ describe('a group that moves', () => {
     expect(hosts.node(3).dump()).toEqual(hosts.node(1).dump());
   });
 
+  it('leads again after a restart when the members that came and went are only in its log', async () => {
+    const hosts = await alone();
+    const group = hosts.node(1).group();
+    group.changeMembers(change([['add-learner', 2]]));
+    await inForce(hosts, group, [1], [2]);
+    group.changeMembers(change([['remove', 2]]));
+    await inForce(hosts, group, [1]);
+    await hosts.during(set(group, 'later', 'x'));
+    await hosts.restart(1);
+    const leader = await hosts.leader();
+    expect(leader.number).toBe(1);
+    expect(await hosts.during(get(leader.group(), 'later'))).toBeDefined();
+  });
+
   it('refuses a second change while one is under way', async () => {
     const hosts = await alone();
     const group = hosts.node(1).group();
