@@ -10,22 +10,20 @@
  * together, and to each other node together.
  */
 import { Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
-import { entryBytes, type Message, type SnapshotMessage } from '../raft/index.ts';
+import type { Message, SnapshotMessage } from '../raft/index.ts';
 import type { Failure } from '../state/failure.ts';
 import { freesRoom } from '../state/freeing-methods.ts';
 import { Checkpoints } from './checkpoints.ts';
+import { Clustered, type ClusteredHost } from './clustered.ts';
 import { Expiry } from './expiry.ts';
 import { Group } from './group.ts';
 import type { GroupHostFace, Written } from './group-face.ts';
 import type { HostOptions } from './host-options.ts';
 import { Listeners } from './listeners.ts';
 import type { ReplicaAddress } from './peers.ts';
-import { ReplicaList, type ReplicaRecord } from './replica-list.ts';
-import { type ReplicaOptions, Replicas } from './replicas.ts';
-import { FileInbox, MemoryInbox } from './snapshot-inbox.ts';
-import { SnapshotReceiver, SnapshotRefusedError } from './snapshot-receiver.ts';
-import { SnapshotSender } from './snapshot-sender.ts';
-import { TICK_MS } from './timing.ts';
+import type { ReplicaRecord } from './replica-list.ts';
+import type { ReplicaOptions, Replicas } from './replicas.ts';
+import { SnapshotRefusedError } from './snapshot-receiver.ts';
 
 export type { ClusterOptions, HostOptions } from './host-options.ts';
 
@@ -74,11 +72,8 @@ export class GroupHost implements GroupHostFace {
   #heldSince: number | undefined;
   /** Bytes of the entries that this turn made and the log does not have yet. */
   #turnBytes = 0;
-  /** Messages were sent since the last flush of the peers. */
-  #sent = false;
   /** Nothing is done any more: something broke for good, or the groups have stopped. */
   #over = false;
-  #stopping = false;
   #started = false;
   /** While it starts: what a failure is told to instead of `onFatal`. */
   #failStart: ((error: Error) => void) | undefined;
@@ -86,10 +81,7 @@ export class GroupHost implements GroupHostFace {
   #onSettled: (() => void) | undefined;
   /** Called when there is room in the store again, or none is waited for any more. */
   #onRoom: (() => void)[] = [];
-  readonly #replicas: Replicas | undefined;
-  readonly #sender: SnapshotSender | undefined;
-  readonly #receiver: SnapshotReceiver | undefined;
-  #stopTicks: (() => void) | undefined;
+  readonly #cluster: Clustered | undefined;
   readonly #replicaListeners: Listeners<Group>;
   readonly #leaderListeners: Listeners<Group>;
   readonly clock: () => number;
@@ -111,15 +103,10 @@ export class GroupHost implements GroupHostFace {
       log,
       metrics,
       groups: this.#groups,
-      neededFrom: (group) => this.#sender?.neededFrom(group) ?? Number.POSITIVE_INFINITY,
+      neededFrom: (group) => this.#cluster?.neededFrom(group) ?? Number.POSITIVE_INFINITY,
       onFatal: (error) => this.fail(toError(error)),
     });
-    if (cluster === undefined) return;
-    const face = this.#faceOfParts();
-    this.#replicas = new Replicas(face, cluster.nodeNumber, new ReplicaList(cluster.files));
-    this.#sender = new SnapshotSender(store, cluster.peers, (group) => this.#activate(group));
-    const inbox = cluster.files === undefined ? new MemoryInbox() : new FileInbox(cluster.files);
-    this.#receiver = new SnapshotReceiver(face, inbox);
+    this.#cluster = cluster && new Clustered(cluster, this.#faceOfParts());
   }
 
   get groups(): readonly Group[] {
@@ -141,10 +128,7 @@ export class GroupHost implements GroupHostFace {
 
   /** Opens the replicas of a node in a cluster, after completing what a crash interrupted. Before `start`. */
   async open(): Promise<void> {
-    const replicas = this.#replicas;
-    if (replicas === undefined) return;
-    await this.#receiver!.finishInstalls(replicas.all());
-    await replicas.open();
+    await this.#cluster?.open();
   }
 
   /** The last entry of a group whose effects are on disk outside the log. */
@@ -166,7 +150,7 @@ export class GroupHost implements GroupHostFace {
       this.#active.add(group);
     }
     this.#drive();
-    this.#startTicks();
+    this.#cluster?.startTicks(() => this.#guard(this.#tick));
     // Who leads by now is alone: others it could not have asked yet.
     const leading = this.#groups.filter((group) => group.isLeader);
     await Promise.race([failed, Promise.all(leading.map(canAnswer))]);
@@ -181,14 +165,14 @@ export class GroupHost implements GroupHostFace {
    */
   async stop(): Promise<void> {
     this.#expiry.stop();
-    this.#stopping = true;
+    this.#cluster?.stopping();
     await this.#settled();
     const broken = this.#over;
     this.#end();
     const failure: Failure = { reason: ErrorReason.DRAINING, message: 'the node is shutting down' };
     for (const group of this.#groups) group.stop(failure);
     this.#checkpoints.abandon();
-    await this.#replicas?.settled();
+    await this.#cluster?.replicas.settled();
     await this.#checkpoints.settled();
     if (!broken) await this.checkpoint();
   }
@@ -217,31 +201,8 @@ export class GroupHost implements GroupHostFace {
   receive(id: number, messages: readonly Message[]): void {
     if (this.#over) return;
     this.#guard(() => {
-      for (const message of messages) this.#receiveOne(id, message);
+      for (const message of messages) this.#cluster?.receive(id, message);
     });
-  }
-
-  #receiveOne(id: number, message: Message): void {
-    const group = this.#byId.get(id);
-    if (group === undefined || group.replicaId !== message.to) {
-      if (!this.#stopping) this.#replicas?.receiveUnknown(id, message);
-      return;
-    }
-    // What is under way is finished while the node stops, and nothing new is begun.
-    if (this.#stopping && !group.isLeader) return;
-    if (message.type === 'append' && message.entries.length > 0 && !this.#takesEntries(message.entries))
-      return;
-    // Without room in the log a leader could not even begin.
-    if (message.type === 'timeout-now' && !this.#options.log.writable) return;
-    group.step(message);
-    this.#activate(group);
-  }
-
-  /** Entries that find no room are dropped: the leader sends them again. */
-  #takesEntries(entries: readonly Parameters<typeof entryBytes>[0][]): boolean {
-    let bytes = 0;
-    for (const entry of entries) bytes += entryBytes(entry);
-    return this.#options.log.writable && this.takeLogRoom(bytes);
   }
 
   /**
@@ -253,12 +214,8 @@ export class GroupHost implements GroupHostFace {
     message: SnapshotMessage,
     chunks: AsyncIterable<Uint8Array>,
   ): Promise<void> {
-    const group =
-      this.#over || this.#stopping ? undefined : await this.#clustered().forSnapshot(id, message.to);
-    if (group === undefined || this.#over) {
-      throw new SnapshotRefusedError(`replica ${message.to} of group ${id} is not here, and not to come`);
-    }
-    await this.#receiver!.receive(group, message, chunks);
+    if (this.#cluster === undefined) throw new SnapshotRefusedError('this node runs alone');
+    await this.#cluster.receiveSnapshot(id, message, chunks);
   }
 
   /** Tells when a replica was opened or destroyed, or its members changed. Returns what ends that. */
@@ -272,16 +229,19 @@ export class GroupHost implements GroupHostFace {
   }
 
   #clustered(): Replicas {
-    if (this.#replicas === undefined) throw new Error('a node that runs alone has no replicas to manage');
-    return this.#replicas;
+    if (this.#cluster === undefined) throw new Error('a node that runs alone has no replicas to manage');
+    return this.#cluster.replicas;
   }
 
-  /** What the parts of a host in a cluster need of it. */
-  #faceOfParts() {
+  /** What the part of a node with others needs. */
+  #faceOfParts(): ClusteredHost {
     const { log, store } = this.#options;
     return {
       log,
       store,
+      groups: this.#groups,
+      activate: (group: Group) => this.#activate(group),
+      takeLogRoom: (bytes: number) => this.takeLogRoom(bytes),
       group: (id: number) => this.#byId.get(id),
       openGroup: (record: ReplicaRecord) => this.#openGroup(record),
       closeGroup: (group: Group) => this.#closeGroup(group),
@@ -329,9 +289,8 @@ export class GroupHost implements GroupHostFace {
     this.#byId.delete(group.id);
     this.#active.delete(group);
     this.#checkpoints.closed(group);
-    this.#sender?.cancel(group);
     this.#replicaListeners.tell(group);
-    await this.#receiver?.settled(group);
+    await this.#cluster?.left(group);
     await this.#checkpoints.settled();
   }
 
@@ -362,24 +321,10 @@ export class GroupHost implements GroupHostFace {
 
   // --- ticks ---
 
-  #startTicks(): void {
-    const { cluster } = this.#options;
-    if (cluster === undefined || this.#over) return;
-    this.#stopTicks = (cluster.startTicks ?? everyTick)(() => this.#guard(this.#tick));
-  }
-
   readonly #tick = (): void => {
-    const { writable } = this.#options.log;
-    let due = false;
-    for (const group of this.#groups) {
-      // Who cannot write cannot lead, and shall not try: others can.
-      if (group.isLeader ? group.isAlone : !writable) continue;
-      group.tick();
-      if (!group.hasReady()) continue;
-      this.#active.add(group);
-      due = true;
-    }
-    if (due) this.#drive();
+    const due = this.#cluster?.tick() ?? [];
+    for (const group of due) this.#active.add(group);
+    if (due.length > 0) this.#drive();
     else this.#checkSettled();
   };
 
@@ -416,8 +361,7 @@ export class GroupHost implements GroupHostFace {
     this.#over = true;
     clearInterval(this.#housekeeping);
     this.#expiry.stop();
-    this.#stopTicks?.();
-    this.#sender?.cancelAll();
+    this.#cluster?.end();
     this.#checkpoints.abandon();
     this.#roomOrOver();
   }
@@ -469,21 +413,16 @@ export class GroupHost implements GroupHostFace {
   }
 
   addressOf(replicaId: number): ReplicaAddress | undefined {
-    const { cluster, node } = this.#options;
-    return cluster === undefined
-      ? replicaId === OWN_RAFT_ID
-        ? node
-        : undefined
-      : cluster.peers.addressOf(replicaId);
+    if (this.#cluster !== undefined) return this.#cluster.addressOf(replicaId);
+    return replicaId === OWN_RAFT_ID ? this.#options.node : undefined;
   }
 
   send(group: Group, message: Message): void {
-    this.#options.cluster?.peers.send(group.id, message);
-    this.#sent = true;
+    this.#cluster?.send(group, message);
   }
 
   sendSnapshot(group: Group, message: SnapshotMessage): void {
-    this.#sender?.send(group, message);
+    this.#cluster?.sendSnapshot(group, message);
   }
 
   leaderChanged(group: Group): void {
@@ -532,7 +471,7 @@ export class GroupHost implements GroupHostFace {
         else this.#active.delete(group);
         this.#expiry.arm(group);
       }
-      this.#flushPeers();
+      this.#cluster?.flush();
       this.#checkpoints.writeIfDue();
     });
     this.#turnBytes = 0;
@@ -547,12 +486,6 @@ export class GroupHost implements GroupHostFace {
   #activate(group: Group): void {
     this.#active.add(group);
     this.#driveAgain();
-  }
-
-  #flushPeers(): void {
-    if (!this.#sent) return;
-    this.#sent = false;
-    this.#options.cluster?.peers.flush();
   }
 
   #driveAgain(): void {
@@ -582,7 +515,7 @@ export class GroupHost implements GroupHostFace {
       this.#guard(() => {
         for (const { group, written } of writes) {
           group.persisted(written);
-          if (written.snapshot !== undefined) void this.#receiver?.install(group);
+          if (written.snapshot !== undefined) this.#cluster?.install(group);
           if (!group.stopped) this.#active.add(group);
         }
       });
@@ -629,12 +562,6 @@ export class GroupHost implements GroupHostFace {
     this.#scheduleWaiting();
     this.#checkSettled();
   }
-}
-
-function everyTick(tick: () => void): () => void {
-  const timer = setInterval(tick, TICK_MS);
-  timer.unref();
-  return () => clearInterval(timer);
 }
 
 function canAnswer(group: Group): Promise<void> {
