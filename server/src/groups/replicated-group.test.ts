@@ -183,6 +183,44 @@ describe('a leader that is cut off', () => {
   });
 });
 
+describe('a node that is stopped', () => {
+  it('finishes the writes that it leads first, and its state is on disk', async () => {
+    const hosts = await threeHosts();
+    const leader = hosts.leaderOf()!;
+    const write = set(leader.group(), 'key', 'x');
+    await hosts.during(Promise.all([write, leader.host.stop()]));
+    const checkpoints = leader.storeDisk.checkpoints;
+    expect(checkpoints).toBeGreaterThan(0);
+    await hosts.restart(leader.number);
+    await hosts.agree();
+    expect(staleGet(leader.group(), 'key')).toBeDefined();
+  });
+
+  it('stops without a majority too, and says of its writes that they are in doubt', async () => {
+    const hosts = await threeHosts();
+    const leader = hosts.leaderOf()!;
+    hosts.isolate(leader.number);
+    const write = set(leader.group(), 'key', 'x');
+    const refused = expect(write).rejects.toMatchObject({
+      message: expect.stringContaining('may still be applied'),
+    });
+    await hosts.during(leader.host.stop());
+    await refused;
+  });
+
+  it('stops while a leader keeps sending it entries', async () => {
+    const hosts = await threeHosts();
+    const leader = hosts.leaderOf()!;
+    const follower = hosts.nodes.find((node) => node !== leader)!;
+    let stopped = false;
+    const stopping = follower.host.stop().then(() => {
+      stopped = true;
+    });
+    for (let i = 0; !stopped; i++) await hosts.during(set(leader.group(), `key-${i}`, 'x'));
+    await stopping;
+  });
+});
+
 describe('a group of three', () => {
   it('hands its leadership over when asked, with nothing lost', async () => {
     const hosts = await threeHosts();
