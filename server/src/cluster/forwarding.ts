@@ -35,11 +35,11 @@ export interface Links {
 }
 
 /** How long a call waits for a group to have a leader when its caller sets no deadline: twice the usual election. */
-const LEADER_WAIT_MS_MAX = 4_000;
+export const LEADER_WAIT_MS_MAX = 4_000;
 /** Tries of one call. An election ends most waits; more than a few in a row mean that the nodes disagree for long. */
-const TRIES_MAX = 8;
+export const TRIES_MAX = 8;
 /** Pause before a try that nothing new is known for. */
-const RETRY_PAUSE_MS = 50;
+export const RETRY_PAUSE_MS = 50;
 
 /** The methods as any node of a cluster serves them. */
 export function forwarding(methods: readonly Method[], leadership: Leadership, links: Links): Method[] {
@@ -163,7 +163,7 @@ function forwardedStream(
  * A stream that has begun is not moved: it ends with the leadership that it began under, since another node hands out
  * what it would yield, and its caller opens a new one.
  */
-async function* streamFromLeader(
+export async function* streamFromLeader(
   method: ServerStreamingMethod,
   request: Uint8Array,
   context: CallContext,
@@ -227,7 +227,7 @@ function endedBy(signal: AbortSignal, messages: AsyncIterable<Uint8Array>): Asyn
   };
 }
 
-function movedOn(group: number): Failure {
+export function movedOn(group: number): Failure {
   return {
     reason: ErrorReason.NOT_LEADER,
     message: `the leader of group ${group} changed; open the stream again`,
@@ -242,14 +242,14 @@ function withSignal(context: CallContext, signal: AbortSignal): CallContext {
 function forwarded(
   { number }: UnaryMethod | ServerStreamingMethod,
   payload: Uint8Array,
-  { session, deadline_ms }: CallContext,
+  context: CallContext,
 ): ForwardedCall {
-  return {
-    method: number,
-    payload,
-    session,
-    timeout_ms: deadline_ms === undefined ? undefined : Math.max(1, deadline_ms - Date.now()),
-  };
+  return { method: number, payload, session: context.session, timeout_ms: timeLeft(context) };
+}
+
+/** How long a caller still waits, in milliseconds above 0; undefined = without a bound. */
+export function timeLeft({ deadline_ms }: CallContext): number | undefined {
+  return deadline_ms === undefined ? undefined : Math.max(1, deadline_ms - Date.now());
 }
 
 /** Calls back once: when the leader changes, after the time, or when the caller gives up. */

@@ -30,6 +30,7 @@ export async function memberRole(
     secret: config.clusterSecret,
     tls,
     links: { maxFrameBytes: config.maxFrameBytes },
+    maxFrameBytes: config.maxFrameBytes,
     dataDir: config.dataDir,
     health,
     metrics,

@@ -28,6 +28,8 @@ import { Balancer } from './control/balancer.ts';
 import { clusterPicture, type Hearsay } from './control/cluster-picture.ts';
 import { ControlProposals } from './control/control-proposals.ts';
 import { forwarding, type Leadership } from './forwarding.ts';
+import { gathering } from './gather/gathering.ts';
+import { partOf } from './gather/part.ts';
 import type { Identity } from './identity.ts';
 import { LeaderTable } from './leader-table.ts';
 import type { ForwardedCall, ReceivedCall } from './links/forwarded-call.ts';
@@ -56,6 +58,8 @@ export interface MemberOptions {
   readonly secret: string | undefined;
   readonly tls: TlsOptions | undefined;
   readonly links?: Partial<LinkLimits>;
+  /** Largest answer that can travel. */
+  readonly maxFrameBytes: number;
   readonly dataDir: string | undefined;
   readonly health: Health;
   readonly metrics: NodeMetrics;
@@ -198,8 +202,9 @@ export class Member implements Leadership {
     await host.create(CONTROL_GROUP, founding);
   }
 
-  /** The methods of this node: those of the services, wherever the leader is, and those for the other nodes. */
+  /** The methods of the services, wherever the leaders are. */
   serve(services: readonly Method[]): Method[] {
+    const { maxFrameBytes } = this.#options;
     for (const method of services) {
       if (method.kind !== 'bidi_streaming') this.#services.set(method.number, method);
     }
@@ -207,7 +212,11 @@ export class Member implements Leadership {
       call: (node: number, call: ForwardedCall, reply: Reply) => void this.links.call(node, call, reply),
       stream: (node: number, call: ForwardedCall) => this.links.stream(node, call),
     };
-    return forwarding(services, this, links);
+    const { router } = this;
+    const gathered = gathering(services, { router, leadership: this, links, maxFrameBytes });
+    const isGathered = new Set(gathered.map(({ desc }) => desc));
+    const others = services.filter(({ desc }) => !isGathered.has(desc));
+    return [...gathered, ...forwarding(others, this, links)];
   }
 
   /** Begins to talk to the others, once the port is open. */
@@ -537,6 +546,7 @@ function contextOf(call: ReceivedCall) {
     },
     header: (name: string) => headers?.[name],
     session,
+    groups: partOf(headers),
   };
 }
 

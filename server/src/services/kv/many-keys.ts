@@ -112,7 +112,7 @@ function positionsByGroup(router: GroupRouter, keys: readonly string[]): Map<Ser
   return parts;
 }
 
-function answerTooLarge(maxFrameBytes: number): Failure {
+export function answerTooLarge(maxFrameBytes: number): Failure {
   return {
     reason: ErrorReason.BATCH_TOO_LARGE,
     message: `the values together are over the ${maxFrameBytes} bytes of one answer; ask for fewer keys`,
