@@ -45,8 +45,14 @@ const all: Example[] = [
 ];
 
 beforeAll(() => {
-  execFileSync('go', ['build', '-o', binaries, './...'], { cwd: join(examples, 'go'), stdio: ['ignore', 2, 2] });
-  execFileSync(process.execPath, [join(root, 'scripts', 'python-env.ts')], { cwd: root, stdio: ['ignore', 2, 2] });
+  execFileSync('go', ['build', '-o', binaries, './...'], {
+    cwd: join(examples, 'go'),
+    stdio: ['ignore', 2, 2],
+  });
+  execFileSync(process.execPath, [join(root, 'scripts', 'python-env.ts')], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
 }, 300_000);
 
 afterAll(() => rmSync(binaries, { recursive: true, force: true }));

@@ -112,8 +112,9 @@ const group = client.stream.subscribeGroup('events', 'analytics-group', (msg) =>
 await group.ready;
 
 // Publishing
-show('publish', await client.stream.publish('events', 'user_login'));
+const eventId = await client.stream.publish('events', 'user_login');
 await received.promise;
+show('publish', eventId);
 await subscription.close();
 show('group got', await processed.promise);
 await group.close();

@@ -43,8 +43,9 @@ async def main():
             received.set()
 
         await client.stream.subscribe('events', event_handler)
-        print('published:', await client.stream.publish('events', 'user_login'))
+        msg_id = await client.stream.publish('events', 'user_login')
         await received.wait()
+        print('published:', msg_id)
 
 
 asyncio.run(main())

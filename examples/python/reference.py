@@ -116,8 +116,8 @@ async def stream(client):
 
     # Publishing
     msg_id = await client.stream.publish('events', 'user_login')
-    print('publish:', msg_id)
     await received.wait()
+    print('publish:', msg_id)
     await subscription.close()
     print('group got:', await processed)
     await group.close()
