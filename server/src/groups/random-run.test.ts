@@ -14,7 +14,7 @@ import type { Group } from './group.ts';
 import { ConnectedHosts } from './testing/connected-hosts.ts';
 import { increment, set } from './testing/host-fixture.ts';
 
-const SEEDS = Number(process.env['GOMSG_GROUP_SEEDS'] ?? 6);
+const SEEDS = Number(process.env.GOMSG_GROUP_SEEDS ?? 6);
 const NODES = 5;
 const STEPS = 120;
 const CLIENTS = 4;
