@@ -153,8 +153,10 @@ describe('changes of the membership of a cluster', () => {
     const methods = clusterMethods(view({ admin }));
     const joined = await call(methods, rpc.join, { nodeId: 'b', address: 'b:9000' });
     expect(joined.node).toMatchObject({ nodeId: 'b', state: NodeState.UP });
+    const waits = await call(methods, rpc.join, { nodeId: 'c', address: 'c:9000' });
+    expect(waits.node).toMatchObject({ nodeId: 'c', address: 'c:9000', state: NodeState.JOINING });
     expect((await call(methods, rpc.leave, { nodeId: 'b' })).node?.state).toBe(NodeState.LEAVING);
-    expect(admin.asked).toEqual(['join b b:9000', 'leave b']);
+    expect(admin.asked).toEqual(['join b b:9000', 'join c c:9000', 'leave b']);
   });
 
   it.each([

@@ -99,8 +99,10 @@ export function clusterMethods(view: ClusterView): Method[] {
       if (admin === undefined) throw notClustered('join', nodeId);
       checkNodeId(nodeId);
       if (address === '') throw invalidRequest('address', 'address: say where the node waits, as host:port');
+      // It was asked to join, and does so by itself: the cluster may not know it yet.
+      const joining = { nodeId, address, state: NodeState.JOINING };
       admin.join(nodeId, address).then(
-        () => answer(reply, ClusterServiceJoinResponseSchema, { node: knownNode(view, nodeId) }),
+        () => answer(reply, ClusterServiceJoinResponseSchema, { node: nodeNamed(view, nodeId) ?? joining }),
         (error: unknown) => reply.fail(toFailure(error)),
       );
     }),
@@ -140,8 +142,12 @@ function answer<D extends DescMessage>(reply: Reply, schema: D, response: Messag
   reply.ok(toBinary(schema, create(schema, response)));
 }
 
+function nodeNamed(view: ClusterView, nodeId: string): MessageInitShape<typeof NodeSchema> | undefined {
+  return view.nodes().find((candidate) => candidate.nodeId === nodeId);
+}
+
 function knownNode(view: ClusterView, nodeId: string): MessageInitShape<typeof NodeSchema> {
-  const node = view.nodes().find((candidate) => candidate.nodeId === nodeId);
+  const node = nodeNamed(view, nodeId);
   if (node !== undefined) return node;
   throw new GomsgError({
     reason: ErrorReason.NODE_NOT_FOUND,
