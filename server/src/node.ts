@@ -1,6 +1,7 @@
 /** A node: every part made once, handed what it needs, and taken down in the opposite order. */
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { admission } from './cluster/admission.ts';
 import { type Identity, loadIdentity, newIdentity } from './cluster/identity.ts';
@@ -376,9 +377,9 @@ async function invitation(
   return member;
 }
 
-/** Every address is one that this machine can be reached at, as seen from itself. */
+/** A node that listens on every address goes by the name of its machine. */
 function reachable(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  if (host === '0.0.0.0' || host === '::') return hostname();
   return host.includes(':') ? `[${host}]` : host;
 }
 
