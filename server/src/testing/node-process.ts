@@ -35,6 +35,8 @@ export interface NodeProcessOptions {
   readonly port?: number;
   /** Changes to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Told each line of both outputs, to keep them all. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** Processes that no test has ended yet: they must not outlive the one that started them. */
@@ -49,6 +51,7 @@ export class NodeProcess {
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
+  readonly #onLine: ((line: string) => void) | undefined;
   readonly #waiting = new Set<{ readonly text: string; readonly seen: () => void }>();
   #exit: Exit | undefined;
 
@@ -57,7 +60,8 @@ export class NodeProcess {
     return new NodeProcess(options);
   }
 
-  private constructor({ flags, port = 0, env }: NodeProcessOptions) {
+  private constructor({ flags, port = 0, env, onLine }: NodeProcessOptions) {
+    this.#onLine = onLine;
     const hasFolder = flags.some((flag) => flag.startsWith('--data-dir'));
     const args = [
       PROGRAM,
@@ -146,6 +150,7 @@ export class NodeProcess {
   }
 
   #take(line: string, serves: (address: string) => void): void {
+    this.#onLine?.(line);
     this.#lines.push(line);
     if (this.#lines.length > KEPT_LINES) this.#lines.shift();
     for (const wait of this.#waiting) {

@@ -1,6 +1,6 @@
 /** A real file system that is small enough to fill. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -33,6 +33,12 @@ export class SmallDisk implements Disposable {
   /** Takes room away; `removeBallast` gives it back. */
   addBallast(sizeMiB: number): void {
     writeFileSync(this.#ballast, Buffer.alloc(sizeMiB * MIB, 1));
+  }
+
+  /** Takes all room but so much. */
+  fill(leftKiB: number): void {
+    const { bavail, bsize } = statfsSync(this.folder);
+    writeFileSync(this.#ballast, Buffer.alloc(Math.max(0, bavail * bsize - leftKiB * 1024), 1));
   }
 
   removeBallast(): void {
