@@ -49,8 +49,10 @@ test('three nodes take any call anywhere, survive the death of one, and take it 
   expect(deliveries.map(({ payload }) => text(payload))).toEqual(['a job']);
   const { messages } = await second!.client.unary(StreamService.method.read, { topic: 'events' });
   expect(messages.map(({ payload }) => text(payload))).toEqual(['an event']);
-  const { nodes } = await second!.client.unary(ClusterService.method.nodes, {});
-  expect(nodes.find(({ nodeId }) => nodeId === 'node1')?.state).toBe(NodeState.DOWN);
+  await cluster.until('the dead node is known to be down', async () => {
+    const { nodes } = await second!.client.unary(ClusterService.method.nodes, {});
+    return nodes.find(({ nodeId }) => nodeId === 'node1')?.state === NodeState.DOWN;
+  });
 
   // It comes back by itself and has everything.
   await cluster.restart(first!);

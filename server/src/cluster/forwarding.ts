@@ -131,12 +131,12 @@ class Attempts implements Reply {
         this.#context.deadline_ms ?? Number.POSITIVE_INFINITY,
       );
     }
+    const isKnown = this.#leadership.leaderOf(this.#group) !== undefined;
     if (now_ms >= this.#until_ms || this.#context.signal.aborted) {
-      this.#reply.fail(failure);
+      this.#reply.fail(isKnown ? failure : this.#leadership.noLeader(this.#group));
       return;
     }
     // With a leader known, what is known may be old news that the refusal contradicts: a pause, and another look.
-    const isKnown = this.#leadership.leaderOf(this.#group) !== undefined;
     const wait_ms = isKnown ? Math.min(RETRY_PAUSE_MS, this.#until_ms - now_ms) : this.#until_ms - now_ms;
     whenLeaderChanges(this.#leadership, this.#group, wait_ms, this.#context.signal, () => this.next());
   }

@@ -28,6 +28,8 @@ export interface MemberViewParts {
   readonly control: () => ControlView;
   readonly leaders: LeaderTable;
   readonly reports: Reports;
+  /** What the leader of a group tells of it. */
+  readonly ledReport: (group: number) => LedGroup | undefined;
   /** What this node would report of itself now. */
   readonly ownReport: () => NodeReport;
   readonly sampleFigures: () => () => NodeFigures;
@@ -90,7 +92,7 @@ export class MemberClusterView implements ClusterView, StreamNodes {
   groups(): MessageInitShape<typeof GroupStatusSchema>[] {
     return this.#control.placements().map((placement) => {
       const leader = this.#parts.leaders.leaderOf(placement.group);
-      const led = leader === undefined ? undefined : this.#led(leader, placement.group);
+      const led = this.#parts.ledReport(placement.group);
       const voters = led?.voters.map(Number) ?? placement.desired.voters;
       const learners = led?.learners.map(Number) ?? placement.desired.learners;
       return {
@@ -123,10 +125,14 @@ export class MemberClusterView implements ClusterView, StreamNodes {
       .filter(({ group }) => this.#parts.leaders.leaderOf(group) === undefined)
       .map(({ group }) => `group ${group} has no leader`);
     const moving = this.#dataPlacements().filter((placement) => !this.#isSettled(placement)).length;
+    const members = this.#members().filter(({ standing }) => standing === 'active').length;
+    const wanted = Math.min(this.#control.cluster?.replication ?? 0, members);
+    const thin = this.#dataPlacements().filter(({ desired }) => desired.voters.length < wanted).length;
     return [
       ...this.#parts.health.report().reasons,
       ...nodes,
       ...leaderless,
+      ...(thin > 0 ? [`${thin} groups are yet to get their ${wanted} replicas`] : []),
       ...(moving > 0 ? [`${moving} groups are moving to the replicas that they are to have`] : []),
     ];
   }
@@ -173,14 +179,9 @@ export class MemberClusterView implements ClusterView, StreamNodes {
       : this.#parts.reports.of(number);
   }
 
-  #led(node: number, group: number): LedGroup | undefined {
-    return this.#reportOf(node)?.led.find((led) => led.group === group);
-  }
-
   /** Its replicas are those that it is to have, and no change is under way. */
   #isSettled({ group, desired }: GroupPlacementView): boolean {
-    const leader = this.#parts.leaders.leaderOf(group);
-    const led = leader === undefined ? undefined : this.#led(leader, group);
+    const led = this.#parts.ledReport(group);
     if (led === undefined) return false;
     const voters = led.voters.map(Number);
     return (

@@ -4,7 +4,7 @@
  * balancer (balancer.ts), and calls follow the leaders (forwarding.ts).
  */
 import { create } from '@bufbuild/protobuf';
-import { NodeReportSchema } from '../gen/gomsg/internal/v1/report_pb.js';
+import { LedGroupSchema, NodeReportSchema } from '../gen/gomsg/internal/v1/report_pb.js';
 import { NodeState } from '../gen/gomsg/v1/cluster_pb.js';
 import type { Group } from '../groups/group.ts';
 import type { GroupHost } from '../groups/host.ts';
@@ -171,6 +171,7 @@ export class Member implements Leadership {
       control: () => this.#control,
       leaders: this.#leaders,
       reports: this.#reports,
+      ledReport: (group) => this.#ledReport(group),
       ownReport: () => this.#ownReport(),
       sampleFigures: () => figureSampler(sources),
       health,
@@ -484,8 +485,9 @@ export class Member implements Leadership {
   #ledReport(group: number): LedGroup | undefined {
     const leader = this.#leaders.leaderOf(group);
     if (leader === undefined) return undefined;
-    const report = leader === this.self ? this.#ownReport() : this.#reports.of(leader);
-    return report?.led.find((led) => led.group === group);
+    if (leader !== this.self) return this.#reports.led(leader, group);
+    const own = this.#host?.group(group);
+    return own?.isLeader ? create(LedGroupSchema, ledGroup(own)) : undefined;
   }
 
   // --- what is known ---

@@ -16,6 +16,7 @@ const REPORT_BYTES_MAX = 1024 * 1024;
 
 export interface ReportedNode {
   readonly report: NodeReport;
+  readonly led: ReadonlyMap<number, LedGroup>;
   /** By the clock of `Reports`. */
   readonly heardAt_ms: number;
 }
@@ -35,12 +36,18 @@ export class Reports {
   take(node: number, bytes: Uint8Array): NodeReport {
     if (bytes.length > REPORT_BYTES_MAX) throw new Error(`a report of ${bytes.length} bytes`);
     const report = fromBinary(NodeReportSchema, bytes);
-    this.#nodes.set(node, { report, heardAt_ms: this.#clock() });
+    const led = new Map(report.led.map((group) => [group.group, group]));
+    this.#nodes.set(node, { report, led, heardAt_ms: this.#clock() });
     return report;
   }
 
   of(node: number): NodeReport | undefined {
     return this.#nodes.get(node)?.report;
+  }
+
+  /** What a node says of a group that it leads. */
+  led(node: number, group: number): LedGroup | undefined {
+    return this.#nodes.get(node)?.led.get(group);
   }
 
   isAlive(node: number): boolean {

@@ -5,21 +5,21 @@
  * it has to have come (ReadIndex, thesis §6.4). A group of which this node holds no replica can be written, not read:
  * whole calls on its names are passed on before they get here (forwarding.ts).
  */
-import type { Consistency } from '../gen/gomsg/v1/common_pb.js';
+import { type Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import type { GroupRouter, Proposal, ServiceGroup } from '../services/groups.ts';
 import { slotOf } from '../state/crc16.ts';
 import type { Failure } from '../state/failure.ts';
 import type { GroupState } from '../state/group-state.ts';
-import { type Leadership, type Links, whenLeaderChanges } from './forwarding.ts';
+import { type Leadership, type Links, RETRY_PAUSE_MS, whenLeaderChanges } from './forwarding.ts';
 import type { ForwardedCall } from './links/forwarded-call.ts';
 import { FIRST_DATA_GROUP } from './slot-map.ts';
 
 /** The header of a passed-on command that is to be proposed as it is, without the service: the group that it is for. */
 export const PROPOSAL_GROUP_HEADER = 'gomsg-group';
 
-/** How long a write waits for a group to have a leader, and how often at most. */
-const LEADER_WAIT_MS = 2_000;
-const LEADER_WAITS = 2;
+/** How long a write waits for a group to have a leader, and how often at most, the refusals of former leaders included. */
+const LEADER_WAIT_MS = 1_000;
+const LEADER_WAITS = 4;
 /** Writes of one group that may wait so. */
 const WAITING_MAX = 1_024;
 
@@ -80,16 +80,29 @@ export class RoutedGroup implements ServiceGroup {
     const leader = this.#leadership.leaderOf(this.id);
     if (replica?.isLeader) replica.submit(proposal);
     else if (leader !== undefined && leader !== this.#leadership.self) {
-      this.#links.call(leader, forwardedProposal(this.id, proposal), proposal.reply);
-    } else if (waits === 0 || this.#waiting >= WAITING_MAX) {
-      proposal.reply.fail(this.#leadership.noLeader(this.id));
-    } else {
-      this.#waiting++;
-      whenLeaderChanges(this.#leadership, this.id, LEADER_WAIT_MS, undefined, () => {
-        this.#waiting--;
-        this.#submit(proposal, waits - 1);
+      const { reply } = proposal;
+      this.#links.call(leader, forwardedProposal(this.id, proposal), {
+        ok: (response) => reply.ok(response),
+        fail: (failure) => {
+          if (failure.reason === ErrorReason.NOT_LEADER) this.#submitLater(proposal, waits, failure);
+          else reply.fail(failure);
+        },
       });
+    } else this.#submitLater(proposal, waits, this.#leadership.noLeader(this.id));
+  }
+
+  #submitLater(proposal: Proposal, waits: number, failure: Failure): void {
+    if (waits === 0 || this.#waiting >= WAITING_MAX) {
+      proposal.reply.fail(failure);
+      return;
     }
+    this.#waiting++;
+    const isKnown = this.#leadership.leaderOf(this.id) !== undefined;
+    const wait_ms = isKnown ? RETRY_PAUSE_MS : LEADER_WAIT_MS;
+    whenLeaderChanges(this.#leadership, this.id, wait_ms, undefined, () => {
+      this.#waiting--;
+      this.#submit(proposal, waits - 1);
+    });
   }
 
   read(

@@ -96,7 +96,7 @@ describe.each([{ inMemory: false }, { inMemory: true }])(
       await inForce(hosts, group, [1, 2]);
       hosts.isolate(1);
       await expect(hosts.during(get(group, 'key-1'))).rejects.toMatchObject({
-        reason: ErrorReason.NO_QUORUM,
+        reason: ErrorReason.NOT_LEADER,
       });
     });
   },

@@ -20,7 +20,7 @@ interface Standing {
   readonly configuration: Configuration;
 }
 
-/** A call that needs the leader is refused. It was not done. */
+/** A call that needs the leader is refused. It was not done, which NOT_LEADER says for certain, also between leaders. */
 export function notLeader(
   group: number,
   { id, leader, configuration }: Standing,
@@ -30,7 +30,7 @@ export function notLeader(
   if (leader === NO_NODE && !(voters.length === 1 && voters[0] === id)) {
     const names = voters.map((voter) => addressOf(voter)?.nodeId ?? `replica ${voter}`);
     return {
-      reason: ErrorReason.NO_QUORUM,
+      reason: ErrorReason.NOT_LEADER,
       message: `group ${group} has no leader at this moment: more than half of its voters (${names.join(', ')}) must reach each other`,
       retryAfter_ms: RETRY_AFTER_MS,
     };

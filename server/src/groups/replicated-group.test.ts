@@ -163,7 +163,7 @@ describe('a leader that is cut off', () => {
     await hosts.during(set(old.group(), 'key', 'before'));
     hosts.isolate(old.number);
     const read = get(old.group(), 'key');
-    await expect(hosts.during(read)).rejects.toMatchObject({ reason: ErrorReason.NO_QUORUM });
+    await expect(hosts.during(read)).rejects.toMatchObject({ reason: ErrorReason.NOT_LEADER });
     expect(staleGet(old.group(), 'key')).toContain('before');
   });
 
@@ -173,7 +173,7 @@ describe('a leader that is cut off', () => {
     hosts.isolate(old.number);
     await hosts.until(() => !old.group().isLeader);
     await expect(set(old.group(), 'key', 'x')).rejects.toMatchObject({
-      reason: ErrorReason.NO_QUORUM,
+      reason: ErrorReason.NOT_LEADER,
       message: expect.stringContaining('node1, node2, node3'),
     });
     hosts.heal();

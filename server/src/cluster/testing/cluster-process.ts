@@ -23,14 +23,20 @@ export class ClusterProcess implements AsyncDisposable {
   readonly nodes: ClusterNode[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), 'gomsg-cluster-'));
   readonly #flags: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
 
-  private constructor(flags: readonly string[]) {
+  private constructor(flags: readonly string[], env: Readonly<Record<string, string>>) {
     this.#flags = flags;
+    this.#env = env;
   }
 
   /** Founds a cluster and lets the others join; resolves once every group has its replicas and a leader. */
-  static async start(count: number, flags: readonly string[] = ['--groups=4']): Promise<ClusterProcess> {
-    const cluster = new ClusterProcess(flags);
+  static async start(
+    count: number,
+    flags: readonly string[] = ['--groups=4'],
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ClusterProcess> {
+    const cluster = new ClusterProcess(flags, env);
     try {
       await cluster.add(['--bootstrap']);
       await Promise.all(Array.from({ length: count - 1 }, () => cluster.join()));
@@ -110,6 +116,7 @@ export class ClusterProcess implements AsyncDisposable {
   async #run(node: ClusterNode, flags: readonly string[], port: number): Promise<void> {
     node.process = NodeProcess.start({
       port,
+      env: this.#env,
       flags: [
         '--cluster',
         `--node-id=${node.name}`,
