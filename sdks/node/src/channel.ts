@@ -1,5 +1,8 @@
 /** One HTTP/2 connection to one node. */
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import { type Channel, ChannelCredentials, type ChannelOptions, Metadata } from '@grpc/grpc-js';
 import { createChannel } from 'nice-grpc';
 
@@ -46,6 +49,12 @@ const DEFAULTS = {
 
 const FIRST_RECONNECT_DELAY_MS = 100;
 
+/**
+ * What a server is asked for by name (SNI) where the address is an IP address, which TLS forbids as such a name: a name
+ * that nobody has (RFC 2606), so that the server shows the certificate of its own.
+ */
+const NAME_OF_IP_ADDRESSES = 'address.invalid';
+
 /** HTTP/2 receive window: a full one per round trip is what one connection can read at most. */
 const FLOW_CONTROL_WINDOW_BYTES = 4 * 1024 * 1024;
 
@@ -72,16 +81,49 @@ export function openChannel(address: string, settings: ChannelSettings = {}): Ch
     'grpc-node.flow_control_window': FLOW_CONTROL_WINDOW_BYTES,
   };
   const serverName = typeof tls === 'object' ? tls.serverName : undefined;
-  if (serverName !== undefined) {
-    options['grpc.ssl_target_name_override'] = serverName;
-    options['grpc.default_authority'] = serverName;
-  }
-  return createChannel(address, credentials(tls), options);
+  const ip = ipOf(serverName ?? hostOf(address));
+  if (serverName !== undefined) options['grpc.default_authority'] = serverName;
+  if (ip !== undefined) options['grpc.ssl_target_name_override'] = NAME_OF_IP_ADDRESSES;
+  else if (serverName !== undefined) options['grpc.ssl_target_name_override'] = serverName;
+  return createChannel(address, credentials(tls, ip), options);
 }
 
-/** Headers of a call with this token; a promise only where the token is one. */
+/**
+ * The same with what its files hold, so that a connection later needs none of them.
+ * @throws Error when a file cannot be read, or certificates or key are none
+ */
+export function readTls(tls: boolean | TlsOptions): boolean | TlsOptions {
+  if (typeof tls === 'boolean') return tls;
+  const { ca, cert, key, serverName } = tls;
+  const read: TlsOptions = {
+    ...(ca !== undefined && { ca: pem(ca) }),
+    ...(cert !== undefined && { cert: pem(cert) }),
+    ...(key !== undefined && { key: pem(key) }),
+    ...(serverName !== undefined && { serverName }),
+  };
+  // Authorities that are none would be passed over.
+  if (ca !== undefined) new X509Certificate(pem(ca));
+  credentials(read);
+  return read;
+}
+
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+}
+
+function ipOf(host: string): string | undefined {
+  return isIP(host) === 0 ? undefined : host;
+}
+
+/** Headers of a call with this token; a promise only where the token is one, or cannot be sent. Never throws. */
 export function callMetadata(token: Token | undefined): Metadata | Promise<Metadata> {
-  if (typeof token !== 'function') return withToken(token);
+  if (typeof token !== 'function') {
+    try {
+      return withToken(token);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
   // In a promise in any case: a function that throws fails the call that needs the token.
   return new Promise<string>((resolve) => resolve(token())).then(withToken);
 }
@@ -92,14 +134,21 @@ function withToken(token: string | undefined): Metadata {
   return metadata;
 }
 
-function credentials(tls: boolean | TlsOptions | undefined): ChannelCredentials {
+/** With `ip`, the certificate must be for that address, whatever name was asked for. */
+function credentials(tls: boolean | TlsOptions | undefined, ip?: string): ChannelCredentials {
   if (!tls) return ChannelCredentials.createInsecure();
-  if (tls === true) return ChannelCredentials.createSsl();
-  return ChannelCredentials.createSsl(pem(tls.ca), pem(tls.key), pem(tls.cert));
+  const { ca, key, cert } = tls === true ? {} : tls;
+  return ChannelCredentials.createSsl(
+    ca === undefined ? null : pem(ca),
+    key === undefined ? null : pem(key),
+    cert === undefined ? null : pem(cert),
+    ip === undefined
+      ? {}
+      : { checkServerIdentity: (_name, certificate) => checkServerIdentity(ip, certificate) },
+  );
 }
 
-function pem(source: string | Uint8Array | undefined): Buffer | null {
-  if (source === undefined) return null;
+function pem(source: string | Uint8Array): Buffer {
   if (typeof source !== 'string') return Buffer.from(source);
   return source.includes('-----BEGIN') ? Buffer.from(source) : readFileSync(source);
 }

@@ -1,6 +1,6 @@
 /** How a client is made. */
 import { checkAddresses } from './addresses.ts';
-import type { ChannelSettings, TlsOptions, Token } from './channel.ts';
+import { type ChannelSettings, readTls, type TlsOptions, type Token } from './channel.ts';
 import { ErrorReason, gomsgError } from './errors.ts';
 import { checkTimeout } from './faces/call-options.ts';
 import * as input from './faces/input.ts';
@@ -59,6 +59,7 @@ export interface ClientSettings {
 
 const DEFAULT_ADDRESS = 'localhost:9000';
 const METHOD = 'connect';
+const TLS_OPTIONS: ReadonlySet<string> = new Set(['ca', 'cert', 'key', 'serverName']);
 
 const TIMES = [
   'timeout',
@@ -97,27 +98,14 @@ export function clientSettings(
     if (count === undefined || (Number.isSafeInteger(count) && count > 0)) continue;
     throw input.invalid(METHOD, name, `must be an integer above 0, not ${input.described(count)}`);
   }
-  const {
-    tls,
-    token,
-    timeout = 30,
-    unreachableTimeout = 10,
-    retryDelay = 0.025,
-    maxRetryDelay = 2,
-  } = options;
-  if (token !== undefined && typeof token !== 'string' && typeof token !== 'function') {
-    throw input.invalid(METHOD, 'token', `must be a string or a function, not ${input.described(token)}`);
-  }
-  if (tls !== undefined && typeof tls !== 'boolean' && (typeof tls !== 'object' || tls === null)) {
-    throw input.invalid(METHOD, 'tls', `must be true, false or an object, not ${input.described(tls)}`);
-  }
+  const { timeout = 30, unreachableTimeout = 10, retryDelay = 0.025, maxRetryDelay = 2 } = options;
   const { maxInFlightCalls, maxInFlightBytes, maxWaitingCalls, maxWaitingBytes, maxRequestBytes, maxSends } =
     options;
   return {
     addresses: addressList(addresses),
     channel: given({
-      tls,
-      token,
+      tls: tlsOf(options.tls),
+      token: tokenOf(options.token),
       keepaliveInterval_ms: milliseconds(options.keepaliveInterval),
       keepaliveTimeout_ms: milliseconds(options.keepaliveTimeout),
       connectTimeout_ms: milliseconds(options.connectTimeout),
@@ -156,6 +144,37 @@ function addressList(addresses: string | readonly string[] | undefined): readonl
       cause,
     });
   }
+}
+
+function tlsOf(tls: ClientOptions['tls']): ClientOptions['tls'] {
+  if (tls === undefined || typeof tls === 'boolean') return tls;
+  if (typeof tls !== 'object' || tls === null) {
+    throw input.invalid(METHOD, 'tls', `must be true, false or an object, not ${input.described(tls)}`);
+  }
+  const { serverName } = input.fields(TLS_OPTIONS, tls, METHOD, 'tls');
+  if (serverName !== undefined) input.string(serverName, METHOD, 'tls.serverName');
+  try {
+    return readTls(tls);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw gomsgError({
+      reason: ErrorReason.INVALID_REQUEST,
+      method: METHOD,
+      subject: 'tls',
+      message: `tls cannot be used: ${why}`,
+      cause,
+    });
+  }
+}
+
+function tokenOf(token: ClientOptions['token']): ClientOptions['token'] {
+  if (token === undefined || typeof token === 'function') return token;
+  if (typeof token !== 'string') {
+    throw input.invalid(METHOD, 'token', `must be a string or a function, not ${input.described(token)}`);
+  }
+  // What a header cannot carry, such as the end of a line behind a token that was read from a file.
+  if (!/^[ -~]*$/.test(token)) throw input.invalid(METHOD, 'token', 'must be of printable ASCII characters');
+  return token;
 }
 
 function milliseconds(seconds: number | undefined): number | undefined {

@@ -1,6 +1,10 @@
 /** The client against a real node. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { NodeProcess } from '../../../server/src/testing/node-process.ts';
+import { TEST_CERTIFICATE, TEST_KEY } from '../../../server/src/transport/testing/certificate.ts';
 import {
   CanceledError,
   type Client,
@@ -116,6 +120,11 @@ describe('a wrong argument', () => {
     ['NaN as ttl', 'kv.setTTL: ttl must be a number of seconds', (c) => c.kv.setTTL('k', 'v', Number.NaN)],
     ['half an integer', 'kv.incrBy: delta must be an integer', (c) => c.kv.incrBy('k', 1.5)],
     ['a negative count', 'queue.popBatch: maxMessages must be from 0', (c) => c.queue.popBatch('q', -1)],
+    [
+      'a hole in a list',
+      'queue.pushBatch: messages[0] must be',
+      (c) => c.queue.pushBatch('q', Array<string>(2) as never),
+    ],
     ['text for a list', 'kv.mget: keys must be an array', (c) => c.kv.mget('k' as never)],
     ['a list for a map', 'kv.mset: values must be an object', (c) => c.kv.mset(['a'] as never)],
     [
@@ -166,6 +175,42 @@ describe('a wrong argument', () => {
     expect(() => connect(address, { retries: 3 } as never)).toThrow(/no "retries"/);
     expect(() => client.stream.subscribe('t', null as never)).toThrow(/handler must be a function/);
     expect(() => client.queue.consume(7 as never)).toThrow(InvalidArgumentError);
+  });
+});
+
+describe('TLS', () => {
+  test('reaches a node by its IP address, which its certificate must name', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gomsg-tls-'));
+    const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    writeFileSync(cert, TEST_CERTIFICATE);
+    writeFileSync(key, TEST_KEY);
+    const secure = NodeProcess.start({ flags: [`--tls-cert=${cert}`, `--tls-key=${key}`] });
+    try {
+      const secured = await secure.ready;
+      await using trusting = connect(secured, { tls: { ca: TEST_CERTIFICATE } });
+      await trusting.kv.set('k', 'v');
+      await using watch = trusting.kv.watch('k');
+      await watch.ready;
+      await using byName = connect(secured, { tls: { ca: cert, serverName: 'localhost' } });
+      expect(await byName.kv.get('k')).toBe('v');
+      for (const serverName of ['127.0.0.2', 'elsewhere.test']) {
+        const tls = { ca: TEST_CERTIFICATE, serverName };
+        await using distrusting = connect(secured, { tls, unreachableTimeout: 0.1 });
+        expect((await failure(distrusting.kv.get('k'))).message).toContain(serverName);
+      }
+    } finally {
+      await secure.kill();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  test.each([
+    ['a file that is not there', { ca: '/nowhere/ca.pem' }],
+    ['what is no certificate', { ca: '-----BEGIN nothing' }],
+    ['a certificate without its key', { cert: TEST_CERTIFICATE }],
+    ['an option that there is not', { caFile: 'ca.pem' } as object],
+  ])('with %s is refused at once', (_, tls) => {
+    expect(() => clientWith({ tls })).toThrow(InvalidArgumentError);
   });
 });
 
@@ -260,6 +305,24 @@ describe('queues', () => {
     expect((error.cause as Error).message).toContain('and more');
     await vi.waitUntil(async () => (await client.queue.peek(queue, { state: 'dead' })) !== null);
     expect((await client.queue.peek(queue, { state: 'dead' }))!.error).toBe('ä'.repeat(512));
+  });
+
+  test.each([
+    ['half a surrogate pair', () => new Error('\ud800')],
+    ['nothing that has a text', () => Object.create(null) as unknown],
+  ])('go on when a handler throws %s', async (_, thrown) => {
+    const queue = fresh();
+    await client.queue.push(queue, 'job');
+    const attempts: number[] = [];
+    const again = Promise.withResolvers<void>();
+    await using consumer = client.queue.consume(queue, async (message) => {
+      attempts.push(message.attempt);
+      if (message.attempt === 1) throw thrown();
+      await message.ack();
+      again.resolve();
+    });
+    await Promise.race([again.promise, consumer.closed]);
+    expect(attempts).toEqual([1, 2]);
   });
 
   test('tell a failed acknowledgement that nobody waits for', async () => {
@@ -404,6 +467,15 @@ describe('hooks', () => {
     ]);
     expect(connected).toHaveBeenCalledWith({ address });
   });
+
+  test('that are async and fail break nothing either', async () => {
+    // An unhandled rejection would fail this run.
+    const broken = async () => {
+      throw new Error('ignored');
+    };
+    await using hooked = clientWith({ hooks: { onConnect: broken, onCall: broken as never } });
+    await hooked.kv.set(fresh(), 'v');
+  });
 });
 
 describe('a token', () => {
@@ -415,6 +487,24 @@ describe('a token', () => {
     const error = await failure(guarded.kv.get('k'));
     expect(error).toBeInstanceOf(UnavailableError);
     expect(error.message).toContain('the vault is closed');
+  });
+
+  test('that no header can carry is refused at once', () => {
+    expect(() => clientWith({ token: 'from a file\n' })).toThrow(/token must be of printable/);
+  });
+
+  test('that a function gives and no header can carry fails the call with the reason', async () => {
+    await using guarded = clientWith({ unreachableTimeout: 0.2, token: () => 'two\nlines' });
+    expect((await failure(guarded.kv.get('k'))).message).toContain('no token');
+  });
+
+  test('that never comes does not keep the client from closing', async () => {
+    const waiting = clientWith({ closeTimeout: 0.1, token: () => new Promise<string>(() => {}) });
+    const subscription = waiting.stream.subscribe(fresh());
+    const call = failure(waiting.kv.get('k'));
+    await waiting.close();
+    expect(await subscription.closed).toBeUndefined();
+    expect((await call).reason).toBe(ErrorReason.CLIENT_CLOSED);
   });
 
   test('is asked for anew with each connection', async () => {
@@ -442,6 +532,21 @@ describe('a closed client', () => {
     await vi.waitUntil(
       () => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length <= before,
     );
+  });
+
+  test('does not wait longer than it may for acknowledgements', async () => {
+    const doomed = NodeProcess.start({ flags: [] });
+    const closing = connect(await doomed.ready, { closeTimeout: 0.1, timeout: 20, unreachableTimeout: 20 });
+    const queue = fresh();
+    await closing.queue.push(queue, 'job');
+    const settled = Promise.withResolvers<GomsgError>();
+    closing.queue.consume(queue, async (message) => {
+      await doomed.kill();
+      settled.resolve(await failure(message.ack()));
+    });
+    await vi.waitUntil(() => doomed.exit !== undefined);
+    await closing.close();
+    expect((await settled.promise).reason).toBe(ErrorReason.CLIENT_CLOSED);
   });
 
   test('that never reached a node fails its calls and subscriptions in time', async () => {

@@ -81,8 +81,15 @@ class GomsgClient extends Services implements Client {
   }
 
   async #close(): Promise<void> {
-    await this.#streams.close();
-    await this.#pipeline.close(this.#closeTimeout_ms);
+    const until_ms = performance.now() + this.#closeTimeout_ms;
+    const timedOut = Promise.withResolvers<void>();
+    const timer = setTimeout(timedOut.resolve, this.#closeTimeout_ms);
+    const streams = this.#streams.close();
+    // They wait for acknowledgements, which fail in the end with all other calls.
+    await Promise.race([streams, timedOut.promise]);
+    clearTimeout(timer);
+    await this.#pipeline.close(Math.max(0, until_ms - performance.now()));
+    await streams;
     this.raw.close();
   }
 }

@@ -37,13 +37,15 @@ export interface Hooks {
   readonly log?: (level: LogLevel, message: string, fields: Readonly<Record<string, unknown>>) => void;
 }
 
-/** Runs a hook, whatever it does. */
+/** Runs a hook, whatever it does: neither what it throws nor a promise of it that is rejected goes any further. */
 export function told<A extends readonly unknown[], R>(
   hook: ((...args: A) => R) | undefined,
   ...args: A
 ): R | undefined {
   try {
-    return hook?.(...args);
+    const returned = hook?.(...args);
+    if (returned instanceof Promise) returned.catch(() => {});
+    return returned;
   } catch {
     return undefined;
   }

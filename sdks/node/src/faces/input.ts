@@ -163,7 +163,8 @@ export type Convert<T> = (value: unknown, method: string, parameter: string) => 
 
 export function list<T>(convert: Convert<T>, value: unknown, method: string, parameter: string): T[] {
   if (!Array.isArray(value)) throw invalid(method, parameter, `must be an array, not ${described(value)}`);
-  return value.map((element, index) => convert(element, method, `${parameter}[${index}]`));
+  // Unlike `map` of the array, it does not pass over its holes.
+  return Array.from(value, (element, index) => convert(element, method, `${parameter}[${index}]`));
 }
 
 /** An object or a Map, as pairs. */

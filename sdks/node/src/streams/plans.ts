@@ -2,6 +2,7 @@
 import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
 import type { Origin, Read } from '../faces/output.ts';
 import type { QueueMessage } from '../messages/queue-message.ts';
+import { thrownText } from '../thrown.ts';
 import type { Plan } from './plan.ts';
 
 type Items<O extends DescMessage, M> = (response: MessageShape<O>) => readonly M[];
@@ -78,9 +79,8 @@ export class ConsumerPlan<I extends DescMessage, O extends DescMessage, M> exten
 
   /** The message goes back for another try, whether or not anybody handles the error. */
   handlerFailed(message: QueueMessage, cause: unknown): boolean {
-    const text = cause instanceof Error ? cause.message : String(cause);
     // A failure of this, such as of a handler that had acknowledged it, goes to the error handler as any other does.
-    void message.nack({ error: truncated(text, ConsumerPlan.#ERROR_BYTES_MAX) });
+    void message.nack({ error: truncated(thrownText(cause), ConsumerPlan.#ERROR_BYTES_MAX) });
     return true;
   }
 }

@@ -41,8 +41,8 @@ export class StreamChannels {
     let call: ClientReadableStream<Buffer> | undefined;
     const cancel = () => call?.cancel();
     try {
-      const metadata = await this.#metadata(address);
-      if (signal.aborted) return;
+      const metadata = await unlessAborted(this.#metadata(address), signal);
+      if (metadata === undefined) return;
       call = client.makeServerStreamRequest(path, identity, identity, request, metadata);
       call.once('error', (error: ServiceError) => onLost(serviceError(error, address)));
       // What follows from giving it up is of no interest, and must not be an unhandled event.
@@ -85,6 +85,19 @@ export class StreamChannels {
     if (entry.users > 0) return;
     this.#open.delete(address);
     entry.channel.close();
+  }
+}
+
+/** Undefined once the signal is aborted: a function that gives tokens may never answer. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const aborted = Promise.withResolvers<undefined>();
+  const abort = () => aborted.resolve(undefined);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([aborted.promise, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -1,5 +1,6 @@
 /** A stream as its user sees it: items that come in, to a handler or one by one, until it is closed. */
 import { ErrorReason, type GomsgError, gomsgError } from '../errors.ts';
+import { thrownText } from '../thrown.ts';
 import type { Plan } from './plan.ts';
 
 /** Gets the items one at a time, in order; the next one comes when its promise, if it returns one, is resolved. */
@@ -175,7 +176,7 @@ function handlerError(method: string, what: string, cause: unknown): GomsgError 
   return gomsgError({
     reason: ErrorReason.HANDLER_FAILED,
     method,
-    message: `the ${what} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+    message: `the ${what} failed: ${thrownText(cause)}`,
     cause,
   });
 }
