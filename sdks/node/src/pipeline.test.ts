@@ -116,6 +116,43 @@ describe('writes', () => {
   });
 });
 
+describe('a session that cannot be opened', () => {
+  test('because the connection breaks is asked for again', async () => {
+    await using fake = await serveFakePipeline();
+    await using client = clientOf(fake);
+    fake.rule = () => 'hold';
+    const write = client.call(increment, { key: 'n' });
+    await fake.until(() => fake.held === 1);
+    fake.rule = () => undefined;
+    fake.stop();
+    await fake.start();
+    expect((await write).value).toBe(1n);
+  });
+
+  test('because no node leads is asked for again', async () => {
+    await using fake = await serveFakePipeline();
+    await using client = clientOf(fake);
+    let refusals = 2;
+    fake.rule = ({ method }) =>
+      method === methodNumbers.openSession && refusals-- > 0
+        ? failure(14, ErrorReason.NO_QUORUM, 'an election')
+        : undefined;
+    expect((await client.call(increment, { key: 'n' })).value).toBe(1n);
+  });
+
+  test('fails the writes that wait for it, each by its name', async () => {
+    await using fake = await serveFakePipeline();
+    await using client = clientOf(fake);
+    fake.rule = ({ method }) =>
+      method === methodNumbers.openSession ? failure(8, ErrorReason.DISK_FULL, 'no space') : undefined;
+    expect(await failed(client.call(increment, { key: 'n' }))).toMatchObject({
+      reason: ErrorReason.DISK_FULL,
+      method: 'gomsg.v1.KVService/Increment',
+      message: expect.not.stringContaining('may still be applied'),
+    });
+  });
+});
+
 describe('a broken connection', () => {
   test('is mended: reads are repeated, writes are repeated as retries and apply once', async () => {
     await using fake = await serveFakePipeline();

@@ -48,7 +48,8 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 const INTERNAL_CALL_TIMEOUT_MS = 10_000;
 
-const openSession = pipelineMethod(PipelineService.method.openSession);
+/** Sent again like what changes nothing: a session that nobody knows of ends by itself. */
+const openSession = { ...pipelineMethod(PipelineService.method.openSession), isIdempotent: true };
 const closeSession = pipelineMethod(PipelineService.method.closeSession);
 
 /** Refused before anything was done, for a reason that passes. */
@@ -307,7 +308,9 @@ export class PipelineClient {
 
   #openFailed(error: GomsgError): void {
     this.#sessions.openFailed();
-    for (const call of this.#sessionless) this.#fail(call, error);
+    // How long a call waits is for the call to say.
+    if (error.reason === ErrorReason.DEADLINE_EXCEEDED) this.#requeueSessionless();
+    else for (const call of this.#sessionless) this.#fail(call, sessionlessError(call, error));
   }
 
   #closeSession(id: bigint, lane = this.#lanes.home): void {
@@ -469,7 +472,7 @@ export class PipelineClient {
   #failAll(errorOf: (call: Call) => GomsgError, concerns: (call: Call) => boolean = () => true): void {
     const { waiting } = this.#bounds;
     const inLanes = this.#lanes.all.flatMap(({ outbox }) => outbox.calls);
-    for (const call of [...inLanes, ...this.#sessionless, ...this.#delayed, ...waiting]) {
+    for (const call of [...this.#sessionless, ...inLanes, ...this.#delayed, ...waiting]) {
       if (!call.settled && concerns(call)) this.#fail(call, errorOf(call));
     }
   }
@@ -540,6 +543,19 @@ function unreachableError(call: Call, error: GomsgError): GomsgError {
     reason: ErrorReason.UNREACHABLE,
     method: call.method.name,
     message: `no node can be reached: ${error.message}${outcome}`,
+    cause: error,
+  });
+}
+
+/** A write that waited for a session, which could not be opened. */
+function sessionlessError(call: Call, error: GomsgError): GomsgError {
+  return gomsgError({
+    code: error.code,
+    reason: error.reason,
+    method: call.method.name,
+    message: `no session could be opened: ${error.message}`,
+    retryAfter_ms: error.retryAfter_ms,
+    leader: error.leader,
     cause: error,
   });
 }
