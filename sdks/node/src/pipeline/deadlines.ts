@@ -9,6 +9,9 @@ export interface Timed<T> {
   later: T | undefined;
 }
 
+/** Lines that are kept while they are empty: callers mostly have a few timeouts, and some count down the rest of one. */
+const IDLE_LINES_MAX = 64;
+
 interface Line<T> {
   readonly timeout_ms: number;
   first: T | undefined;
@@ -26,6 +29,11 @@ export class Deadlines<T extends Timed<T>> {
 
   constructor(onLate: (item: T) => void) {
     this.#onLate = onLate;
+  }
+
+  /** Timeouts that are waited for. */
+  get lines(): number {
+    return this.#lines.size;
   }
 
   add(item: T): void {
@@ -52,7 +60,11 @@ export class Deadlines<T extends Timed<T>> {
     else item.later.earlier = item.earlier;
     item.earlier = undefined;
     item.later = undefined;
-    // The timer stays: it finds the next call of the line, or ends the line.
+    // The timer stays: it finds the next call of the line, or ends the line; unless there are too many of them.
+    if (line.first === undefined && this.#lines.size > IDLE_LINES_MAX) {
+      clearTimeout(line.timer);
+      this.#lines.delete(line.timeout_ms);
+    }
   }
 
   clear(): void {
@@ -71,6 +83,6 @@ export class Deadlines<T extends Timed<T>> {
       this.#onLate(item);
     }
     if (line.first !== undefined) this.#wait(line, line.first.deadline_ms - now_ms);
-    else this.#lines.delete(line.timeout_ms);
+    else if (this.#lines.get(line.timeout_ms) === line) this.#lines.delete(line.timeout_ms);
   }
 }
