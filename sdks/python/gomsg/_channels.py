@@ -9,13 +9,15 @@ from pathlib import Path
 import grpc
 import grpc.aio
 
-from ._failures import failure
-from ._options import ConnectOptions, TlsOptions
+from ._failures import failure, transport_failure
+from ._options import ConnectOptions, TlsOptions, is_token
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Largest message either way."""
 
 _FIRST_RECONNECT_MS = 100
+
+_UNAVAILABLE = 14
 
 
 class Channels:
@@ -41,12 +43,20 @@ class Channels:
         token = self._options.token
         if token is None:
             return ()
-        value: object = token
-        if callable(token):
+        if not callable(token):
+            return (("authorization", f"Bearer {token}"),)
+        try:
             given = token()
-            value = await given if inspect.isawaitable(given) else given
-        if not isinstance(value, str):
-            raise failure("INVALID_REQUEST", f"token: the function gave {type(value).__name__}, not a str")
+            value: object = await given if inspect.isawaitable(given) else given
+        except Exception as error:
+            # Whoever issues tokens may be back in a while: tried again like a connection.
+            raise transport_failure(
+                _UNAVAILABLE, f"token: the function failed: {type(error).__name__}: {error}", cause=error
+            ) from error
+        if not isinstance(value, str) or not is_token(value):
+            raise failure(
+                "INVALID_REQUEST", f"token: the function gave {type(value).__name__}, not a str of printable ASCII"
+            )
         return (("authorization", f"Bearer {value}"),)
 
     async def drop(self, address: str) -> None:
@@ -65,15 +75,15 @@ class Channels:
     def _open(self, address: str) -> grpc.aio.Channel:
         limits = self._options.limits
         settings: list[tuple[str, int | str]] = [
-            ("grpc.keepalive_time_ms", round(limits.keepalive_interval * 1000)),
-            ("grpc.keepalive_timeout_ms", round(limits.keepalive_timeout * 1000)),
+            ("grpc.keepalive_time_ms", _milliseconds(limits.keepalive_interval)),
+            ("grpc.keepalive_timeout_ms", _milliseconds(limits.keepalive_timeout)),
             ("grpc.keepalive_permit_without_calls", 0),
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.initial_reconnect_backoff_ms", _FIRST_RECONNECT_MS),
             ("grpc.min_reconnect_backoff_ms", _FIRST_RECONNECT_MS),
-            ("grpc.max_reconnect_backoff_ms", round(limits.max_retry_delay * 1000)),
+            ("grpc.max_reconnect_backoff_ms", _milliseconds(limits.max_retry_delay)),
             # Every client has its own connections: one that closes, or backs off, does not touch another.
             ("grpc.use_local_subchannel_pool", 1),
             ("grpc.enable_retries", 0),
@@ -85,6 +95,11 @@ class Channels:
         if self._credentials is None:
             return grpc.aio.insecure_channel(address, options=_as_arguments(settings))
         return grpc.aio.secure_channel(address, self._credentials, options=_as_arguments(settings))
+
+
+def _milliseconds(seconds: float) -> int:
+    """As gRPC takes them: at least one, and no more than its numbers hold, about 24 days."""
+    return min(max(round(seconds * 1000), 1), 2**31 - 1)
 
 
 def _as_arguments(settings: list[tuple[str, int | str]]) -> Sequence[tuple[str, object]]:

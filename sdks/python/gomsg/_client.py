@@ -17,6 +17,7 @@ from ._options import (
     Token,
     checked_addresses,
     checked_limits,
+    is_token,
 )
 from .hooks import Hooks
 from .raw import RawClient
@@ -123,8 +124,13 @@ def connect(
     for name, value, kinds in (("tls", tls, bool | TlsOptions), ("hooks", hooks, Hooks | None)):
         if not isinstance(value, kinds):
             raise failure("INVALID_REQUEST", f"connect: {name}: {value!r} is none", method="connect", subject=name)
-    if token is not None and not isinstance(token, str) and not callable(token):
-        raise failure("INVALID_REQUEST", "connect: token: give a str or a function", method="connect", subject="token")
+    if token is not None and not (is_token(token) if isinstance(token, str) else callable(token)):
+        raise failure(
+            "INVALID_REQUEST",
+            "connect: token: give a str of printable ASCII, or a function",
+            method="connect",
+            subject="token",
+        )
     return Client(
         ConnectOptions(
             addresses=checked_addresses(address),

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _UNAVAILABLE = 14
 _DEADLINE_EXCEEDED = 4
+_FINAL_CODES = frozenset((3, 5, 6, 7, 9, 11, 12, 16))
+"""Failures that another try would not mend, where no reason is given."""
+
 _STATUS_DETAILS = "grpc-status-details-bin"
 _DETAIL_TYPE = "gomsg.v1.ErrorDetail"
 
@@ -54,6 +57,13 @@ def _with_action(message: str, action: str) -> str:
 def without_action(error: GomsgError) -> str:
     """What happened, alone."""
     return error.message.removesuffix(error.action).rstrip(". ") if error.action else error.message
+
+
+def is_passing(error: GomsgError) -> bool:
+    """Whether another try can succeed."""
+    if error.reason == UNSPECIFIED:
+        return error.code not in _FINAL_CODES
+    return error.retryable
 
 
 def transport_failure(code: int, message: str, *, method: str = "", cause: BaseException | None = None) -> GomsgError:

@@ -87,6 +87,11 @@ class ConnectOptions:
     hooks: Hooks = field(default_factory=Hooks)
 
 
+def is_token(value: str) -> bool:
+    """Whether it can be in a header."""
+    return value.isascii() and value.isprintable()
+
+
 def checked_addresses(address: str | Iterable[str]) -> tuple[str, ...]:
     """The addresses of `host:port`, several of them with commas or in a list. Fails with INVALID_REQUEST."""
     if isinstance(address, str):
@@ -126,8 +131,9 @@ def checked_limits(given: dict[str, object]) -> Limits:
         if isinstance(value, timedelta) and not is_count:
             value = value.total_seconds()
         kinds = (int,) if is_count else (int, float)
-        if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value) or value <= 0:
-            wanted = "a whole number above 0" if is_count else "seconds above 0"
+        longest = math.inf if is_count else MAX_TIMEOUT_SECONDS
+        if isinstance(value, bool) or not isinstance(value, kinds) or not 0 < value <= longest or value == math.inf:
+            wanted = "a whole number above 0" if is_count else f"seconds above 0 and up to {MAX_TIMEOUT_SECONDS:g}"
             raise failure(
                 "INVALID_REQUEST",
                 f"connect: {name}: give {wanted}, not {value!r}",

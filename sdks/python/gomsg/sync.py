@@ -10,7 +10,9 @@ A client runs an event loop on one background thread; it may be used by several 
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+from collections.abc import Callable
+from typing import ParamSpec
 
 from . import _client
 from ._sync.client import Client
@@ -20,6 +22,17 @@ from ._sync.subscription import Subscription
 __all__ = ["Client", "QueueMessage", "StreamMessage", "Subscription", "connect"]
 
 
-def connect(*args: Any, **options: Any) -> Client:
-    """A client that is not asynchronous. Takes what `gomsg.connect` takes."""
-    return Client(_client.connect(*args, **options))
+P = ParamSpec("P")
+
+
+def _without_asyncio(connect: Callable[P, _client.Client]) -> Callable[P, Client]:
+    """The same parameters, another client."""
+
+    @functools.wraps(connect)
+    def connected(*args: P.args, **options: P.kwargs) -> Client:
+        return Client(connect(*args, **options))
+
+    return connected
+
+
+connect = _without_asyncio(_client.connect)

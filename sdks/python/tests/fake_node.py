@@ -56,6 +56,10 @@ class FakeNode:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Ends its connections, and takes no more."""
         if self._server is not None:
             await self._server.stop(None)
 

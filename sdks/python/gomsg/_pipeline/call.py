@@ -98,8 +98,8 @@ class Call(asyncio.Future[bytes]):
 
     @property
     def is_repeatable(self) -> bool:
-        """Sending it again cannot apply it twice."""
-        return self.rpc.is_idempotent or self.sequence > 0
+        """Sending it again cannot apply it twice. A session that was opened for nothing ends by itself."""
+        return self.rpc.is_idempotent or self.sequence > 0 or self.internal
 
     def move_to(self, line: dict[Call, None] | None) -> None:
         """Leaves the line that it stands in, if any, for another."""

@@ -77,7 +77,7 @@ class Node:
     ) -> None:
         self.address = address
         self.failures = 0
-        """Tries since the last frame that came."""
+        """Tries since the last frame that came, or since a probe found it there again."""
         self.dial_timeout: Callable[[], float] = lambda: limits.connect_timeout
         self._channels = channels
         self._limits = limits
@@ -110,6 +110,11 @@ class Node:
         elif self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
+    def probe(self) -> None:
+        """Finds out in a while whether a node that failed can be reached again, with no call to wait for that."""
+        if self._task is None and not self._ending:
+            self._task = self._loop.create_task(self._probe(), name=f"gomsg-probe-{self.address}")
+
     async def end(self, deadline: float) -> None:
         """Half-closes, lets the server finish, and ends everything by the deadline at the latest."""
         self._ending = True
@@ -124,14 +129,27 @@ class Node:
             task.cancel()
             await asyncio.wait([task])
 
+    async def _probe(self) -> None:
+        try:
+            await self._back_off()
+            reached = await self._reached(self._channels.get(self.address))
+            self.failures = 0 if reached else self.failures + 1
+        except GomsgError:
+            self.failures += 1
+        finally:
+            self._task = None
+            if self.ready and not self._ending:
+                self.wake()
+
+    async def _back_off(self) -> None:
+        limits = self._limits
+        await asyncio.sleep(backoff_seconds(self.failures - 1, limits.retry_delay, limits.max_retry_delay))
+
     async def _run(self) -> None:
         try:
             while self.ready and not self._ending:
                 if self.failures > 0:
-                    limits = self._limits
-                    await asyncio.sleep(
-                        backoff_seconds(self.failures - 1, limits.retry_delay, limits.max_retry_delay)
-                    )
+                    await self._back_off()
                     if not self.ready:
                         break
                 error = await self._serve()

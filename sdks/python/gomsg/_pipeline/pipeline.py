@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 
 from .._channels import Channels
 from .._error import GomsgError
-from .._failures import failure, server_failure, transport_failure, undecodable, without_action
+from .._failures import failure, is_passing, server_failure, transport_failure, undecodable, without_action
 from .._gen import rpcs
 from .._gen.errors import ErrorReason
 from .._options import Limits
@@ -43,6 +43,8 @@ _RETRIED_REASONS = frozenset(
 """Refused before anything was done, for a reason that passes."""
 
 _ROUTING_REASONS = frozenset((ErrorReason.NOT_LEADER, ErrorReason.STALE_TOPOLOGY))
+
+_UNAVAILABLE = 14
 
 _FINAL_CODES = frozenset((3, 7, 9, 11, 12, 16))
 """Ends of a stream that repeating its calls would not mend."""
@@ -85,6 +87,9 @@ class Pipeline:
         if refusal is not None:
             call.set_exception(refusal)
             return call
+        if self._open == 0:
+            # What failed while nobody waited, such as a connection that ended, keeps this call from no try.
+            self._failing_since = None
         self._open += 1
         self._deadlines.add(call)
         self._bounds.take(call)
@@ -140,7 +145,8 @@ class Pipeline:
         address = call.hint or self.router.address_for(call.route)
         node = self._node(address)
         if node.failures > 0 and address != self.router.home:
-            # The one that should take it cannot be reached: another says who does, or passes it on.
+            # The one that should take it could not be reached: until it can, another says who does, or passes it on.
+            node.probe()
             node = self._node(self.router.home)
         return node
 
@@ -213,6 +219,10 @@ class Pipeline:
 
     def _session_failed(self, error: BaseException) -> None:
         self._sessions.open_failed()
+        if not self._closing and isinstance(error, GomsgError) and is_passing(error):
+            # Each write still has its own time to wait: another session is asked for.
+            self._loop.call_later(self._limits.retry_delay, self._requeue_sessionless)
+            return
         for call in list(self._sessionless):
             self._fail(call, _of_call(call, error))
 
@@ -395,4 +405,6 @@ def _of_call(call: Call, error: BaseException) -> BaseException:
     text = f"{call.name}: {without_action(error)}{outcome}"
     if error.reason in ErrorReason.__members__ and error.reason != ErrorReason.UNSPECIFIED:
         return failure(error.reason, text, method=call.name, retry_after=error.retry_after, cause=error)
+    if error.code == _UNAVAILABLE:
+        return failure("UNREACHABLE", text, method=call.name, cause=error)
     return transport_failure(error.code, text, method=call.name, cause=error)

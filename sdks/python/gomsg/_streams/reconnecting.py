@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from .._error import GomsgError
-from .._failures import failure
+from .._failures import failure, is_passing
 from .._gen.errors import ErrorReason
 from .._pipeline.backoff import backoff_seconds
 
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from .._core import Core
 
 _ROUTING_REASONS = frozenset((ErrorReason.NOT_LEADER, ErrorReason.STALE_TOPOLOGY))
-
-_FINAL_CODES = frozenset((3, 5, 6, 7, 9, 11, 12, 16))
-"""Ends of a stream that another try would not mend, where no reason is given."""
 
 
 class Reconnecting:
@@ -72,10 +69,3 @@ class Reconnecting:
         delay = backoff_seconds(self._failures, limits.retry_delay, limits.max_retry_delay)
         self._failures += 1
         await asyncio.sleep(max(error.retry_after or 0.0, 0.0 if self._hint else delay))
-
-
-def is_passing(error: GomsgError) -> bool:
-    """Whether another try can succeed."""
-    if error.reason == ErrorReason.UNSPECIFIED:
-        return error.code not in _FINAL_CODES
-    return error.retryable

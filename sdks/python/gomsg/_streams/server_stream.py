@@ -34,10 +34,10 @@ class ServerStream(Generic[R]):
     async def open(self, rpc: Rpc, request: bytes) -> R:
         """Makes the call and returns the first response, which says that it is in place."""
         core = self._core
-        self._call = self._made(rpc, request, await core.channels.metadata())
         limit = core.limits.timeout
         try:
             async with asyncio.timeout(limit):
+                self._call = self._made(rpc, request, await core.channels.metadata())
                 return await self.read()
         except TimeoutError:
             self.cancel()

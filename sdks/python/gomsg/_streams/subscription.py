@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
 from .._error import GomsgError
-from .._failures import failure
+from .._failures import failure, transport_failure
 
 if TYPE_CHECKING:
     from .._core import Core
@@ -24,6 +24,8 @@ ErrorHandler: TypeAlias = Callable[[Exception, T | None], object]
 """Told an error and the item that it is about: HANDLER_FAILED, with what the handler raised as its cause, or why an
 acknowledgement that nobody awaits failed. What it returns is awaited when it can be.
 """
+
+_INTERNAL = 13
 
 ERROR_TEXT_BYTES = 1_024
 """Most bytes of the text that a message is given back with, as the server keeps them."""
@@ -66,13 +68,13 @@ class Subscription(Generic[T]):
         *,
         gives_back: bool,
     ) -> None:
-        if handler is not None and not callable(handler):
-            raise failure("INVALID_REQUEST", f"{method}: handler: give a function", method=method, subject="handler")
-        if on_error is not None and not callable(on_error):
-            raise failure("INVALID_REQUEST", f"{method}: on_error: give a function", method=method, subject="on_error")
-        core.refuse_closed(method)
         self._core = core
         self._method = method
+        if handler is not None and not callable(handler):
+            raise self.refusal("handler", "a function")
+        if on_error is not None and not callable(on_error):
+            raise self.refusal("on_error", "a function")
+        core.refuse_closed(method)
         self._feed = feed
         self._handler = handler
         self._on_error = on_error
@@ -89,7 +91,15 @@ class Subscription(Generic[T]):
         self._is_entered = False
         self._ended = asyncio.Event()
         self._error: GomsgError | None = None
+        self.on_ended: Callable[[], None] = lambda: None
+        """Called when it ended, maybe more than once."""
         feed.report = self._report
+
+    def refusal(self, param: str, wanted: str) -> GomsgError:
+        """The error of a handler that is none."""
+        return failure(
+            "INVALID_REQUEST", f"{self._method}: {param}: give {wanted}", method=self._method, subject=param
+        )
 
     # Beginning.
 
@@ -130,8 +140,8 @@ class Subscription(Generic[T]):
     async def _open(self) -> None:
         try:
             await self._feed.open()
-        except GomsgError as error:
-            await self._end(error)
+        except Exception as error:
+            await self._end(self._typed(error))
             return
         if self._handler is not None:
             self._running = asyncio.create_task(self._run(self._handler), name=f"gomsg-{self._method}")
@@ -150,8 +160,8 @@ class Subscription(Generic[T]):
                         self._handling.set_result(None)
                     if self._is_closing:
                         break
-        except GomsgError as failed:
-            error = failed
+        except Exception as failed:
+            error = self._typed(failed)
         finally:
             await self._end(error)
             error = None  # Else it and this frame keep each other.
@@ -250,10 +260,8 @@ class Subscription(Generic[T]):
             if fetching.cancelled():
                 continue
             error = fetching.exception()
-            if isinstance(error, GomsgError):
-                await self._end(error)
-            elif error is not None:
-                raise error
+            if isinstance(error, Exception):
+                await self._end(self._typed(error))
             else:
                 self._buffer.extend(fetching.result())
         return self._buffer.popleft()
@@ -309,12 +317,21 @@ class Subscription(Generic[T]):
         """Ends it once the handler that runs has returned, without waiting for that."""
         self._is_closing = True
 
+    def _typed(self, error: Exception) -> GomsgError:
+        """A fault of the client's own ends the subscription too: nobody waits for what never comes."""
+        if isinstance(error, GomsgError):
+            return error
+        return transport_failure(
+            _INTERNAL, f"{self._method}: {type(error).__name__}: {error}", method=self._method, cause=error
+        )
+
     async def _end(self, error: GomsgError | None) -> None:
         if self._error is None and not self._ended.is_set() and not self._is_closing:
             self._error = error
         await self._feed.close()
         self._core.ended(self)
         self._ended.set()
+        self.on_ended()
 
 
 async def _finished(task: asyncio.Task[Any]) -> None:

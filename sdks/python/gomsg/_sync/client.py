@@ -27,10 +27,7 @@ class Client(SyncServices):
 
     def close(self) -> None:
         """Takes no more calls, waits for those in flight, and frees everything. Twice does no harm."""
-        if self._client.is_closed:
-            return
-        self._runner.run(self._client.close())
-        self._runner.close()
+        self._runner.close(self._client.close)
 
     def __enter__(self) -> Self:
         return self

@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
+from .._error import GomsgError
 from .._failures import failure
 
 T = TypeVar("T")
-
-_START_SECONDS = 10.0
 
 
 class Runner:
     """Starts with its first call. The thread is a daemon: a program that forgets to close can still end."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Entered again when a collection inside it ends an iteration that was dropped.
+        self._lock = threading.RLock()
+        self._closing = threading.Lock()
+        """Held by who closes: a second one returns when all is closed."""
+        self._process: int | None = None
+        """The process that has the thread; None before there is one."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._is_closed = False
 
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Lets the event loop call a function. Waits for nothing."""
         with self._lock:
-            if self._is_closed:
-                raise failure("CLIENT_CLOSED", "the client is closed")
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=_run_loop, args=(self._loop,), name="gomsg-sync-client", daemon=True
-                )
-                self._thread.start()
-            return self._loop
+            self._running().call_soon_threadsafe(function)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The result of a coroutine of the client. An interrupt gives the call up."""
@@ -43,13 +42,23 @@ class Runner:
                 raise failure(
                     "INVALID_REQUEST", "a hook cannot call the client that calls it: it would wait for itself"
                 )
-            loop = self.loop
+            if self._is_forked:
+                # Before the lock, which a thread that is not here may have held.
+                raise failure(
+                    "INVALID_REQUEST", "the client was in use when the process forked: make one in each process"
+                )
+            # Under the lock, so that the event loop takes it before it ends.
+            with self._lock:
+                future = asyncio.run_coroutine_threadsafe(coroutine, self._running())
         except BaseException:
             coroutine.close()
             raise
-        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
         try:
             return future.result()
+        except concurrent.futures.CancelledError:
+            if self._is_closed:
+                raise failure("CLIENT_CLOSED", "the client was closed before the answer came") from None
+            raise
         except BaseException:
             future.cancel()
             raise
@@ -78,18 +87,42 @@ class Runner:
             while (item := self.run(following())) is not end:
                 yield item  # type: ignore[misc]
         finally:
-            if not self._is_closed:
+            # Closed meanwhile, it has nothing left to close.
+            with suppress(GomsgError):
                 self.run(closed())
 
-    def close(self) -> None:
-        """Ends the event loop and its thread. Nothing may be called any more."""
-        with self._lock:
-            self._is_closed = True
-            loop, thread = self._loop, self._thread
-        if loop is None or thread is None:
+    def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Runs a last coroutine, then ends the event loop and its thread. Nothing may be called any more."""
+        if self._is_forked:
+            self._is_closed = True  # All that could end is in the other process.
             return
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+        with self._closing:
+            if self._is_closed:
+                return
+            self.run(last())
+            with self._lock:
+                self._is_closed = True
+                loop, thread = self._loop, self._thread
+            assert loop is not None and thread is not None
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+
+    @property
+    def _is_forked(self) -> bool:
+        return self._process is not None and self._process != os.getpid()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        """The event loop, on its thread. Under the lock."""
+        if self._is_closed:
+            raise failure("CLIENT_CLOSED", "the client is closed")
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=_run_loop, args=(self._loop,), name="gomsg-sync-client", daemon=True
+            )
+            self._thread.start()
+            self._process = os.getpid()
+        return self._loop
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, TypeVar
 
@@ -65,6 +66,10 @@ class Subscription(Generic[T]):
 
         try:
             plain = handled(handle, failed if on_error is not None else None)
+            for name, function in (("handler", handler), ("on_error", on_error)):
+                if iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None)):
+                    raise plain.refusal(name, "a plain function: nobody awaits a coroutine here")
+            plain.on_ended = lambda: thread.shutdown(wait=False)
             subscription = cls(runner, plain, wrap, thread)
             runner.run(_begun(plain))
         except BaseException:
@@ -100,7 +105,7 @@ class Subscription(Generic[T]):
         """Ends it, and waits until nothing of it is left. Twice does no harm."""
         if self._thread is not None and threading.current_thread() in self._thread._threads:
             # By the handler itself: it ends when the handler returns.
-            self._runner.loop.call_soon_threadsafe(self._subscription.end_after_item)
+            self._runner.call_soon(self._subscription.end_after_item)
             return
         self._runner.run(self._subscription.close())
         if self._thread is not None:
