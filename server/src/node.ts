@@ -3,11 +3,8 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { admission } from './cluster/admission.ts';
 import { type Identity, loadIdentity, newIdentity } from './cluster/identity.ts';
-import { waitingMethods } from './cluster/invitation.ts';
 import { loneRole } from './cluster/lone-role.ts';
-import { memberRole } from './cluster/member-role.ts';
 import type { RoleParts } from './cluster/role.ts';
 import type { Config } from './config/schema.ts';
 import type { GroupHost } from './groups/host.ts';
@@ -117,22 +114,23 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     // Members are told where a node is before its port is open, so its port is settled on now.
     const portNumber = config.cluster && config.port === 0 ? await freePort(config.host) : config.port;
     let address = config.advertise ?? `${reachable(config.host)}:${portNumber}`;
-    const admitted = config.cluster
-      ? await admission({
-          ...config,
-          address,
-          version: VERSION,
-          secret: config.clusterSecret,
-          tls,
-          logger,
-          signal: draining.signal,
-          now_ms: Date.now(),
-          waitForInvitation: (nodeId) =>
-            invitation(nodeId, (methods) =>
-              openNodePort(config, portNumber, tls, logger, reportBug, metrics, health, methods),
-            ),
-        })
-      : undefined;
+    // Only a member loads what makes one.
+    const cluster = config.cluster ? await import('./cluster/joining.ts') : undefined;
+    const admitted = await cluster?.admission({
+      ...config,
+      address,
+      version: VERSION,
+      secret: config.clusterSecret,
+      tls,
+      logger,
+      signal: draining.signal,
+      now_ms: Date.now(),
+      waitForInvitation: (nodeId) =>
+        invitation(
+          (invited) => cluster.waitingMethods(nodeId, invited),
+          (methods) => openNodePort(config, portNumber, tls, logger, reportBug, metrics, health, methods),
+        ),
+    });
     const lone = admitted === undefined ? identityOf(config) : undefined;
     const log = await openLog(config, logger, onFatal, options.logFiles);
     undo.push(() => log.close());
@@ -161,7 +159,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     const role =
       lone !== undefined
         ? loneRole(lone, parts)
-        : await memberRole(admitted!, parts, () => options.onLeft?.());
+        : await cluster!.memberRole(admitted!, parts, () => options.onLeft?.());
     const { identity, host, router, view } = role;
     hosting = host;
     undo.push(() => host.stop());
@@ -196,6 +194,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       metrics,
       health,
       role.serve(services),
+      role.peerMethods,
     );
     address = config.advertise ?? `${reachable(port.host)}:${port.port}`;
     undo.push(() => port.drain(config.drainTimeoutMs));
@@ -301,6 +300,8 @@ async function openNodePort(
   metrics: NodeMetrics,
   health: Health,
   services: readonly Method[],
+  /** What the other nodes call: of long streams that carry calls of many, so nothing of them is counted by the call. */
+  peerMethods: readonly Method[] = [],
 ): Promise<Port> {
   const inFlight = new InFlight(
     { maxBytesPerClient: config.maxInFlightBytesPerClient, maxBytes: config.maxInFlightBytes },
@@ -328,15 +329,18 @@ async function openNodePort(
   return openPort({
     host: config.host,
     port,
-    methods: intercept(
-      [...own, ...reflectionMethods(own)],
-      [
-        metering(metrics.rpc),
-        logging(logger),
-        inFlightLimit(inFlight),
-        countSubscriptions(metrics.transport.subscriptions),
-      ],
-    ),
+    methods: [
+      ...intercept(
+        [...own, ...reflectionMethods(own)],
+        [
+          metering(metrics.rpc),
+          logging(logger),
+          inFlightLimit(inFlight),
+          countSubscriptions(metrics.transport.subscriptions),
+        ],
+      ),
+      ...peerMethods,
+    ],
     pages: probePages(health, metrics.exposition),
     limits,
     meters: metrics.transport,
@@ -367,11 +371,11 @@ function freePort(host: string): Promise<number> {
 
 /** Serves nothing but the invitation that a node without a cluster waits for. Resolves with the address of a member. */
 async function invitation(
-  nodeId: string,
+  waitingMethods: (invited: (member: string) => void) => readonly Method[],
   open: (methods: readonly Method[]) => Promise<Port>,
 ): Promise<string> {
   const invited = Promise.withResolvers<string>();
-  const port = await open(waitingMethods(nodeId, invited.resolve));
+  const port = await open(waitingMethods(invited.resolve));
   const member = await invited.promise;
   await port.drain(INVITATION_DRAIN_MS);
   return member;

@@ -40,6 +40,7 @@ export function loneRole(identity: Identity, parts: RoleParts): Role {
     router,
     view,
     serve: (services) => services,
+    peerMethods: [],
     serving: () => {},
     resign: () => Promise.resolve(),
     close: () => {},

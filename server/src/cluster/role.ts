@@ -17,8 +17,10 @@ export interface Role {
   readonly host: GroupHost;
   readonly router: GroupRouter;
   readonly view: ClusterView & StreamNodes;
-  /** The methods of the services as this node serves them, and those that its role adds. */
+  /** The methods of the services as this node serves them. */
   serve(services: readonly Method[]): readonly Method[];
+  /** What the other nodes call on this one. */
+  readonly peerMethods: readonly Method[];
   /** The port is open. */
   serving(): void;
   /** Before the port closes: hands over what it leads, as far as others can take it. Bounded in time; never rejects. */
