@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
-from typing import Any
+from contextvars import Context
+from typing import Any, Self
 
 
 class Settlement(asyncio.Future[None]):
@@ -20,6 +21,11 @@ class Settlement(asyncio.Future[None]):
     def __await__(self) -> Generator[Any, None, None]:
         self._is_awaited = True
         return super().__await__()
+
+    def add_done_callback(self, fn: Callable[[Self], object], /, *, context: Context | None = None) -> None:
+        """Somebody waits: with `asyncio.gather` or `asyncio.wait`, which do not await."""
+        self._is_awaited = True
+        super().add_done_callback(fn, context=context)
 
     def succeed(self) -> None:
         if not self.done():

@@ -199,7 +199,7 @@ class TopicFeed:
         if response.HasField("assignment"):
             for position in response.assignment.positions:
                 if self._acks is not None:
-                    self._acks.forget(position.partition)
+                    self._acks.reads(position.partition, position.offset)
                 else:
                     self._positions.setdefault(position.partition, position.offset)
         messages: list[StreamMessage] = []
@@ -207,6 +207,8 @@ class TopicFeed:
             stored.topic = self._request.topic
             if self._acks is None:
                 self._positions[stored.partition] = stored.offset + 1
+            else:
+                self._acks.reads(stored.partition, stored.offset)
             message = read_stream_message(stored, self._core)
             message._acks = self._acks
             message._report = self.report
