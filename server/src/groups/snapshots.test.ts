@@ -7,15 +7,16 @@ import { crc32c } from '../wal/checksum.ts';
 import { SimulatedDisk } from '../wal/simulated-disk.ts';
 import { encodeSnapshot, framesOf, SnapshotDecoder } from './snapshot-format.ts';
 import { FileInbox } from './snapshot-inbox.ts';
-import { ConnectedHosts, type ConnectedOptions } from './testing/connected-hosts.ts';
+import { ConnectedHosts } from './testing/connected-hosts.ts';
 import { get, increment, set } from './testing/host-fixture.ts';
+import type { HostsOptions } from './testing/simulated-hosts.ts';
 
 const LARGE = 'x'.repeat(2000);
 /** Several frames of a snapshot have room for few of them. */
 const HUGE = 'x'.repeat(100_000);
 
 /** Three replicas of which the third is cut off and needs what the log of the others does not have any more. */
-async function oneBehind(options: ConnectedOptions = {}): Promise<ConnectedHosts> {
+async function oneBehind(options: HostsOptions = {}): Promise<ConnectedHosts> {
   const hosts = await new ConnectedHosts({ segmentBytes: 8192, ...options }).start();
   await hosts.found();
   const first = await hosts.leader();

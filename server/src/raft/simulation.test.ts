@@ -1,8 +1,9 @@
 /**
- * Random runs, each from a seed. A failure names the seed; `simulate({ seed })` replays it. `GOMSG_RAFT_SEEDS` sets how
+ * Random runs, each from a seed. A failure names the seed; `npm run simulate -- --level raft --seeds 1 --trace --from <seed>` tells it event by event. `GOMSG_RAFT_SEEDS` sets how
  * many seeds are run, `GOMSG_RAFT_FIRST_SEED` where they begin.
  */
 import { describe, expect, test } from 'vitest';
+import { type Coverage, noCoverage } from './testing/coverage.ts';
 import { type SimulationResult, simulate } from './testing/simulation.ts';
 
 const SEEDS = Number(process.env.GOMSG_RAFT_SEEDS ?? 1_000);
@@ -13,17 +14,10 @@ describe('random runs', () => {
   test(
     `keep every promise of Raft and end in progress (${SEEDS} seeds)`,
     () => {
-      const total: Record<keyof SimulationResult, number> = {
-        committed: 0,
-        answeredReads: 0,
-        terms: 0,
-        crashes: 0,
-        installedSnapshots: 0,
-        appliedConfigurations: 0,
-      };
+      const total = noCoverage();
       for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
         const result = run(seed);
-        for (const key of Object.keys(total) as (keyof SimulationResult)[]) total[key] += result[key];
+        for (const key of Object.keys(total) as (keyof Coverage)[]) total[key] += result[key];
       }
       // Runs in which nothing happens would pass too.
       expect(total.committed / SEEDS).toBeGreaterThan(10);
@@ -32,12 +26,15 @@ describe('random runs', () => {
       expect(total.crashes / SEEDS).toBeGreaterThan(2);
       expect(total.installedSnapshots / SEEDS).toBeGreaterThan(0.1);
       expect(total.appliedConfigurations / SEEDS).toBeGreaterThan(1);
+      expect(total.tornWrites / SEEDS).toBeGreaterThan(0.1);
+      expect(total.stalledDisks / SEEDS).toBeGreaterThan(0.1);
     },
     30_000 + SEEDS * MS_PER_SEED,
   );
 
   test('are the same run for the same seed', () => {
     expect(simulate({ seed: 42 })).toEqual(simulate({ seed: 42 }));
+    expect(simulate({ seed: 42 }).hash).not.toBe(simulate({ seed: 43 }).hash);
   });
 });
 

@@ -1,16 +1,7 @@
 /** A host over a log and a store in memory, whose syncs, clock and room are the test's. */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { onTestFinished } from 'vitest';
-import { Consistency } from '../../gen/gomsg/v1/common_pb.js';
-import {
-  KVServiceIncrementRequestSchema,
-  KVServiceIncrementResponseSchema,
-  KVServiceSetRequestSchema,
-} from '../../gen/gomsg/v1/kv_pb.js';
 import { NodeMetrics } from '../../observe/node-metrics.ts';
 import type { Entry } from '../../raft/index.ts';
-import type { SessionCall } from '../../services/method.ts';
-import { kvMethod } from '../../state/kv/method-numbers.ts';
 import { openMemoryStore } from '../../storage/memory-store.ts';
 import type { OutOfSpace, Store } from '../../storage/store.ts';
 import { WalFullError } from '../../wal/errors.ts';
@@ -18,6 +9,8 @@ import type { Group } from '../group.ts';
 import { GroupHost } from '../host.ts';
 import type { HostOptions } from '../host-options.ts';
 import { MemoryLog } from '../memory-log.ts';
+
+export { get, increment, set, setRequest, submit } from './calls.ts';
 
 /** As the write-ahead log: more is never buffered, and it is an error to try. */
 const LOG_PENDING_BYTES_MAX = 64 * 1024 * 1024;
@@ -129,46 +122,6 @@ export async function startHost(parts: Parts = {}): Promise<Setup> {
   const setup = makeHost(parts);
   await setup.host.start();
   return { ...setup, group: setup.host.groups[0]! };
-}
-
-export function submit(
-  group: Group,
-  method: number,
-  payload: Uint8Array,
-  session?: SessionCall,
-): Promise<Uint8Array> {
-  return new Promise((resolve, reject) => {
-    group.submit({ method, payload, request: undefined, session, reply: { ok: resolve, fail: reject } });
-  });
-}
-
-export function setRequest(key: string, value: string | Uint8Array): Uint8Array {
-  const bytes = typeof value === 'string' ? Buffer.from(value) : value;
-  return toBinary(KVServiceSetRequestSchema, create(KVServiceSetRequestSchema, { key, value: bytes }));
-}
-
-export function set(group: Group, key: string, value: string | Uint8Array): Promise<Uint8Array> {
-  return submit(group, kvMethod.set, setRequest(key, value));
-}
-
-export async function increment(group: Group, key: string, session?: SessionCall): Promise<bigint> {
-  const request = create(KVServiceIncrementRequestSchema, { key });
-  const payload = toBinary(KVServiceIncrementRequestSchema, request);
-  const response = await submit(group, kvMethod.increment, payload, session);
-  return fromBinary(KVServiceIncrementResponseSchema, response).value;
-}
-
-export function get(group: Group, key: string): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    group.read(
-      Consistency.LINEARIZABLE,
-      ({ kv }, now_ms) => {
-        const record = kv.get(key, now_ms);
-        resolve(record && Buffer.from(record).toString('latin1'));
-      },
-      reject,
-    );
-  });
 }
 
 /** Lets the event loop go round so many times. */

@@ -1,5 +1,6 @@
 /** The properties of figure 3 of the paper, and linearizable reads, checked as a run goes along. */
 import { type Entry, NO_DATA } from '../entry.ts';
+import { RaftInvariantError } from '../errors.ts';
 import type { SnapshotMeta } from '../messages.ts';
 import type { ReadState } from '../ready.ts';
 import type { Machine, Replica } from './replica.ts';
@@ -12,6 +13,15 @@ export class Violation extends Error {
 /** A run made no progress although nothing was in its way. */
 export class LivenessViolation extends Error {
   override readonly name = 'LivenessViolation';
+}
+
+/**
+ * Name of the invariant that a failed run broke. Undefined when it broke none: a group that is merely stuck has kept its
+ * promises.
+ */
+export function invariantOf(error: unknown): string | undefined {
+  if (error instanceof Violation) return error.message.slice(0, error.message.indexOf(':'));
+  return error instanceof RaftInvariantError ? `the core's own checks` : undefined;
 }
 
 interface Committed {
@@ -36,6 +46,10 @@ export class Checker {
   readonly #reads = new Map<number, number>();
   readonly #replicas: readonly Replica[];
   answeredReads = 0;
+  electionsWon = 0;
+  /** Elections won by another than the one before. */
+  leaderChanges = 0;
+  #lastLeader: number | undefined;
 
   constructor(replicas: readonly Replica[]) {
     this.#replicas = replicas;
@@ -77,6 +91,9 @@ export class Checker {
     if (known === id) return;
     if (known !== undefined) throw new Violation(`election safety: ${known} and ${id} lead term ${term}`);
     this.#leaders.set(term, id);
+    this.electionsWon++;
+    if (this.#lastLeader !== undefined && this.#lastLeader !== id) this.leaderChanges++;
+    this.#lastLeader = id;
     for (let index = replica.core.appliedIndex + 1; index < this.#committed.length; index++) {
       const committed = this.#committed[index]!;
       if (committed.knownInTerm < term && replica.core.termAt(index) !== committed.term) {
@@ -139,7 +156,7 @@ export class Checker {
 
   machineAt(snapshot: SnapshotMeta): Machine {
     const machine = this.#machines[snapshot.index];
-    if (machine === undefined) throw new Violation(`snapshot of ${snapshot.index}, which nobody applied`);
+    if (machine === undefined) throw new Violation(`snapshots: of ${snapshot.index}, which nobody applied`);
     return machine;
   }
 
@@ -150,7 +167,7 @@ export class Checker {
 
   onRead(read: ReadState): void {
     const least = this.#reads.get(read.context);
-    if (least === undefined) throw new Violation(`read ${read.context} was answered twice`);
+    if (least === undefined) throw new Violation(`linearizable reads: ${read.context} was answered twice`);
     this.#reads.delete(read.context);
     this.answeredReads++;
     if (read.index < least) {

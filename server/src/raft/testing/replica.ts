@@ -157,7 +157,7 @@ export class Replica {
     for (const ready of done) this.#send(ready.messagesAfterPersist);
   }
 
-  #storeDurably(ready: Ready): void {
+  #storeDurably(ready: Pick<Ready, 'entries' | 'hardState' | 'snapshot'>): void {
     this.disk.store(ready);
     const first = ready.entries[0];
     if (first !== undefined) this.#observer.onDurable?.(ready.entries, this.disk.term(first.index - 1) ?? 0);
@@ -210,19 +210,31 @@ export class Replica {
     this.written.compact(upTo);
   }
 
-  /** Stops; of the writes under way only the oldest `durable` reached the disk. */
-  crash(durable = 0): void {
+  /**
+   * Stops; of the writes under way only the oldest `durable` reached the disk, and of the next one its term and vote and
+   * the first `tornAfter - 1` entries, none of it with 0. Returns whether a write was torn so.
+   */
+  crash(durable = 0, tornAfter = 0): boolean {
+    const torn = this.writes[durable];
+    const isTorn = tornAfter > 0 && this.#endsWithinWrites(durable) && torn?.hardState !== undefined;
     for (const ready of this.writes.splice(0, durable)) {
       // Installing a snapshot is all or nothing, and ends with the owner's report.
       if (ready.snapshot !== undefined) break;
       this.#storeDurably(ready);
     }
+    if (isTorn) this.#storeDurably(firstPart(torn, tornAfter - 1));
     this.writes = [];
     this.toApply = [];
     this.#writesHandedOut = 0;
     this.#writesCompleted = 0;
     this.#machineAfterWrites = 0;
     this.up = false;
+    return isTorn;
+  }
+
+  /** None of the writes up to and with that one installs a snapshot. */
+  #endsWithinWrites(position: number): boolean {
+    return this.writes.slice(0, position + 1).every(({ snapshot }) => snapshot === undefined);
   }
 
   restart(): void {
@@ -231,6 +243,21 @@ export class Replica {
     this.core = this.#start();
     this.up = true;
   }
+}
+
+/**
+ * What an owner that writes record by record has of a Ready when only its beginning reached the disk: it never knows of
+ * a commit before it has what is committed, save for what is before a change of members (README, "What holds").
+ */
+function firstPart(ready: Ready, count: number): Pick<Ready, 'entries' | 'hardState' | 'snapshot'> {
+  const hardState = ready.hardState!;
+  const entries = ready.entries.slice(0, count);
+  let commit = Math.min(hardState.commit, (ready.entries[0]?.index ?? Number.POSITIVE_INFINITY) - 1);
+  for (const { kind, index } of entries) {
+    if (kind === EntryKind.CONFIGURATION && index - 1 <= hardState.commit)
+      commit = Math.max(commit, index - 1);
+  }
+  return { entries, hardState: { ...hardState, commit }, snapshot: undefined };
 }
 
 function digest(previous: number, entry: Entry): number {

@@ -5,23 +5,22 @@
  */
 import {
   type Configuration,
-  type ConfigurationChange,
+  decodeConfiguration,
+  isJoint,
   isMember,
-  type MemberChange,
   makeConfiguration,
 } from '../configuration.ts';
-import { EntryKind } from '../entry.ts';
-import {
-  ConfigurationRefusedError,
-  NotLeaderError,
-  ProposalDroppedError,
-  ReadRefusedError,
-  TransferRefusedError,
-} from '../errors.ts';
+import { type Entry, EntryKind } from '../entry.ts';
 import type { Message } from '../messages.ts';
 import { Checker, LivenessViolation } from './checker.ts';
+import { type Coverage, noCoverage, RunHash } from './coverage.ts';
 import { Random } from './random.ts';
-import { type Mutation, Replica, type ReplicaOptions } from './replica.ts';
+import { randomChange } from './random-change.ts';
+import { isRefusal } from './refusals.ts';
+import { type Mutation, type Observer, Replica, type ReplicaOptions } from './replica.ts';
+import { SimulatedNetwork } from './simulated-network.ts';
+import { randomTemper, type Temper } from './temper.ts';
+import { describeMessage, eventLine, TRACE_HEADER, type Trace } from './trace.ts';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -30,46 +29,13 @@ export interface SimulationOptions {
   readonly mutation?: Mutation | undefined;
   /** Replaces what the seed would draw. */
   readonly temper?: Partial<Temper> | undefined;
+  /** Told of every event. */
+  readonly trace?: Trace | undefined;
 }
 
-/** How often things happen, relative to the other actions: what is rare in one run is common in another. */
-export interface Temper {
-  /** Writes become durable. */
-  readonly disk: number;
-  /** Committed entries are applied. */
-  readonly applying: number;
-  /** Membership changes. */
-  readonly churn: number;
-  readonly crashes: number;
-  readonly restarts: number;
-  readonly cuts: number;
-  /** All cuts heal. */
-  readonly healing: number;
-  /** Elections out of the blue. */
-  readonly elections: number;
-}
-
-function randomTemper(random: Random): Temper {
-  return {
-    disk: random.pick([20, 60, 170]),
-    applying: random.pick([20, 120]),
-    churn: random.pick([3, 10, 50]),
-    crashes: random.pick([0.5, 1, 2, 5]),
-    restarts: random.pick([4, 20]),
-    cuts: random.pick([0, 0.5, 2]),
-    healing: random.pick([0.5, 1, 3]),
-    elections: random.pick([0, 2, 10]),
-  };
-}
-
-/** What a run did: a run that does nothing proves nothing. */
-export interface SimulationResult {
-  readonly committed: number;
-  readonly answeredReads: number;
-  readonly terms: number;
-  readonly crashes: number;
-  readonly installedSnapshots: number;
-  readonly appliedConfigurations: number;
+export interface SimulationResult extends Readonly<Coverage> {
+  /** Equal for equal runs, and hardly ever for others. */
+  readonly hash: number;
 }
 
 const NODE_COUNT = 5;
@@ -80,8 +46,6 @@ const BEGINNINGS = [
   makeConfiguration([1, 2, 3, 4, 5]),
   makeConfiguration([1], [2, 3]),
 ];
-/** Past it the oldest message is lost: a network holds only so much. */
-const NETWORK_LIMIT = 120;
 /** Rounds of one tick each in which a healthy group must elect, commit and catch everyone up. */
 const LIVENESS_ROUNDS = 300;
 /** Steps within one tick; enough for any honest exchange, few enough to end a loop. */
@@ -98,26 +62,34 @@ class Simulation {
   readonly #random: Random;
   readonly #replicas: Replica[] = [];
   readonly #checker = new Checker(this.#replicas);
-  #network: Message[] = [];
-  /** Ordered pairs `from>to` that lose everything. */
-  readonly #cuts = new Set<string>();
+  readonly #network: SimulatedNetwork;
+  /** Nodes whose disks stand still. */
+  readonly #stalled = new Set<number>();
   readonly #steps: number;
   readonly #temper: Temper;
+  readonly #coverage = noCoverage();
+  readonly #hash = new RunHash();
+  readonly #trace: Trace | undefined;
+  #step = 0;
   #nextValue = 1;
-  #crashes = 0;
-  #installedSnapshots = 0;
-  #appliedConfigurations = 0;
 
   constructor(options: SimulationOptions) {
     this.#random = new Random(options.seed);
     this.#steps = options.steps ?? 6_000;
+    this.#trace = options.trace;
     this.#temper = { ...randomTemper(this.#random), ...options.temper };
+    this.#network = new SimulatedNetwork(this.#random, NODE_COUNT, this.#coverage, (message, why) => {
+      this.#event(undefined, () => `lost (${why}): ${describeMessage(message)}`);
+      if (message.type === 'snapshot') this.#reportSnapshot(message, false);
+    });
     const readsAhead = this.#random.chance(0.5);
     const beginning = this.#random.pick(BEGINNINGS);
     for (let id = 1; id <= NODE_COUNT; id++) {
       const configuration = isMember(beginning, id) ? beginning : makeConfiguration();
       this.#replicas.push(this.#makeReplica(id, configuration, readsAhead, options.mutation));
     }
+    this.#trace?.(`seed ${options.seed}: voters ${beginning.voters}, learners ${beginning.learners}`);
+    this.#trace?.(TRACE_HEADER);
   }
 
   #makeReplica(
@@ -141,17 +113,20 @@ class Simulation {
       maxRetainedBytes: 100,
       maxPendingReads: 10,
     };
-    const observer = {
-      onMessage: (message: Message) => this.#post(message),
+    const observer: Observer = {
+      onMessage: (message) => this.#post(message),
       onDurable: this.#checker.onKnown.bind(this.#checker),
-      onApply: (...event: Parameters<Checker['onApply']>) => {
-        if (event[1].kind === EntryKind.CONFIGURATION) this.#appliedConfigurations++;
-        this.#checker.onApply(...event);
+      onApply: (replica, entry, machine) => {
+        this.#countApplied(replica, entry);
+        this.#checker.onApply(replica, entry, machine);
       },
-      onRead: (_: Replica, read: Parameters<Checker['onRead']>[0]) => this.#checker.onRead(read),
-      machineAt: (...event: Parameters<Checker['machineAt']>) => {
-        this.#installedSnapshots++;
-        return this.#checker.machineAt(...event);
+      onRead: (replica, read) => {
+        this.#event(replica, () => `read ${read.context} may be served at ${read.index}`);
+        this.#checker.onRead(read);
+      },
+      machineAt: (snapshot) => {
+        this.#coverage.installedSnapshots++;
+        return this.#checker.machineAt(snapshot);
       },
     };
     return new Replica(id, options, observer, { mutation, readsAhead });
@@ -160,7 +135,7 @@ class Simulation {
   run(): SimulationResult {
     const actions = this.#actions(this.#temper);
     const total = actions.reduce((sum, [weight]) => sum + weight, 0);
-    for (let step = 0; step < this.#steps; step++) {
+    for (; this.#step < this.#steps; this.#step++) {
       let at = this.#random.next() * total;
       for (const [weight, run] of actions) {
         at -= weight;
@@ -169,55 +144,101 @@ class Simulation {
         break;
       }
     }
+    this.#event(undefined, () => 'faults are over');
     this.#checkLiveness();
-    return {
-      committed: this.#checker.committed,
-      answeredReads: this.#checker.answeredReads,
-      terms: Math.max(...this.#replicas.map((replica) => replica.core.term)),
-      crashes: this.#crashes,
-      installedSnapshots: this.#installedSnapshots,
-      appliedConfigurations: this.#appliedConfigurations,
-    };
+    const coverage = this.#coverage;
+    coverage.steps = this.#step;
+    coverage.committed = this.#checker.committed;
+    coverage.answeredReads = this.#checker.answeredReads;
+    coverage.electionsWon = this.#checker.electionsWon;
+    coverage.leaderChanges = this.#checker.leaderChanges;
+    coverage.terms = Math.max(...this.#replicas.map((replica) => replica.core.term));
+    for (const count of Object.values(coverage)) this.#hash.add(count);
+    for (const { machine } of this.#replicas) this.#hash.add(machine.digest);
+    return { ...coverage, hash: this.#hash.value };
   }
 
-  #actions({ disk, applying, churn, crashes, restarts, cuts, healing, elections }: Temper): Action[] {
+  #actions({ disk, applying, churn, crashes, restarts, cuts, healing, elections, stalls }: Temper): Action[] {
     const random = this.#random;
     return [
       [400, () => this.#deliverRandom()],
-      [90, () => this.#at((replica) => replica.core.tick())],
-      [330, () => this.#at((replica) => replica.takeReady())],
-      [disk, () => this.#at((replica) => replica.completeWrites(1 + random.below(3)))],
-      [applying, () => this.#at((replica) => replica.apply(1 + random.below(4)))],
-      [80, () => this.#atLeader((replica) => replica.core.propose(this.#value()))],
-      [40, () => this.#atLeader((replica) => this.#read(replica))],
-      [churn, () => this.#atLeader((replica) => replica.core.proposeConfiguration(this.#change()))],
-      [2, () => this.#atLeader((replica) => replica.core.transferLeadership(1 + random.below(NODE_COUNT)))],
-      [elections, () => this.#at((replica) => replica.core.campaign())],
-      [3, () => this.#at((replica) => replica.core.reportUnreachable(1 + random.below(NODE_COUNT)))],
-      [10, () => this.#at((replica) => replica.flush())],
-      [4, () => this.#at((replica) => replica.compact(replica.flushed.index - random.below(5)))],
+      [90, () => this.#at('tick', (replica) => replica.core.tick())],
+      [330, () => this.#at('ready', (replica) => replica.takeReady())],
+      [disk, () => this.#at('synced', (replica) => this.#write(replica, 1 + random.below(3)))],
+      [applying, () => this.#at('applied', (replica) => replica.apply(1 + random.below(4)))],
+      [80, () => this.#atLeader('propose', (replica) => replica.core.propose(this.#value()))],
+      [40, () => this.#atLeader('read', (replica) => this.#read(replica))],
+      [churn, () => this.#atLeader('change members', (replica) => this.#changeMembers(replica))],
+      [2, () => this.#atLeader('transfer', (replica) => replica.core.transferLeadership(this.#anyNode()))],
+      [elections, () => this.#at('campaign', (replica) => replica.core.campaign())],
+      [3, () => this.#at('unreachable', (replica) => replica.core.reportUnreachable(this.#anyNode()))],
+      [10, () => this.#at('flush', (replica) => replica.flush())],
+      [4, () => this.#at('compact', (replica) => this.#compact(replica))],
       [crashes, () => this.#crash()],
       [restarts, () => this.#restart()],
       [cuts, () => this.#cut()],
-      [healing, () => this.#cuts.clear()],
+      [healing, () => this.#heal()],
+      [stalls, () => this.#stall()],
     ];
   }
 
-  #at(act: (replica: Replica) => void): void {
+  /** Something happened: the digest of the run takes it in, and the trace when there is one. */
+  #event(replica: Replica | undefined, describe: () => string): void {
+    this.#hash.add(this.#step);
+    if (replica !== undefined) {
+      this.#hash.add(replica.id);
+      this.#hash.add(replica.core.term);
+      this.#hash.add(replica.core.commitIndex);
+    }
+    this.#trace?.(eventLine(this.#step, replica, describe()));
+  }
+
+  #countApplied(replica: Replica, entry: Entry): void {
+    if (entry.kind !== EntryKind.CONFIGURATION) return;
+    this.#coverage.appliedConfigurations++;
+    const configuration = decodeConfiguration(entry.data);
+    if (isJoint(configuration)) this.#coverage.jointConfigurations++;
+    this.#event(replica, () => `members are now ${JSON.stringify(configuration)}`);
+  }
+
+  #at(what: string, act: (replica: Replica) => void): void {
     const replica = this.#random.pick(this.#replicas);
-    if (!replica.up) return;
+    if (replica.up) this.#do(replica, what, act);
+  }
+
+  #do(replica: Replica, what: string, act: (replica: Replica) => void): void {
+    let outcome = '';
     try {
       act(replica);
     } catch (error) {
       if (!isRefusal(error)) throw error;
+      outcome = `: refused, ${(error as Error).message}`;
     }
+    this.#event(replica, () => `${what}${outcome}`);
     this.#checker.onStep(replica);
   }
 
-  #atLeader(act: (replica: Replica) => void): void {
-    this.#at((replica) => {
-      if (replica.core.isLeader) act(replica);
-    });
+  #atLeader(what: string, act: (replica: Replica) => void): void {
+    const replica = this.#random.pick(this.#replicas);
+    if (replica.up && replica.core.isLeader) this.#do(replica, what, act);
+  }
+
+  #anyNode(): number {
+    return 1 + this.#random.below(NODE_COUNT);
+  }
+
+  #write(replica: Replica, count: number): void {
+    if (!this.#stalled.has(replica.id)) replica.completeWrites(count);
+  }
+
+  #compact(replica: Replica): void {
+    const first = replica.disk.firstIndex();
+    replica.compact(replica.flushed.index - this.#random.below(5));
+    if (replica.disk.firstIndex() > first) this.#coverage.compactions++;
+  }
+
+  #changeMembers(replica: Replica): void {
+    replica.core.proposeConfiguration(randomChange(this.#random, NODE_COUNT));
   }
 
   #value(): Uint8Array {
@@ -231,27 +252,9 @@ class Simulation {
     replica.core.readIndex(context);
   }
 
-  #change(): ConfigurationChange {
-    const random = this.#random;
-    if (random.chance(0.3)) return { kind: 'leave-joint' };
-    const changes: MemberChange[] = [];
-    const count = 1 + random.below(3);
-    for (let i = 0; i < count; i++) {
-      const type = random.pick(['add-voter', 'add-voter', 'add-learner', 'remove'] as const);
-      changes.push({ type, node: 1 + random.below(NODE_COUNT) });
-    }
-    const transition = random.pick(['automatic', 'automatic', 'joint-auto-leave', 'joint-explicit'] as const);
-    return { kind: 'change', changes, transition };
-  }
-
   #post(message: Message): void {
     if (message.type === 'append') this.#checker.onKnown(message.entries, message.previousTerm);
-    if (this.#network.length >= NETWORK_LIMIT) this.#lose(this.#network.shift()!);
-    this.#network.push(message);
-  }
-
-  #lose(message: Message): void {
-    if (message.type === 'snapshot') this.#reportSnapshot(message, false);
+    this.#network.post(message);
   }
 
   #reportSnapshot(message: Message, ok: boolean): void {
@@ -262,24 +265,19 @@ class Simulation {
   }
 
   #deliverRandom(): void {
-    if (this.#network.length === 0) return;
-    // Mostly near the front, so that messages get old but not always.
-    const position = this.#random.chance(0.7)
-      ? this.#random.below(Math.min(6, this.#network.length))
-      : this.#random.below(this.#network.length);
-    const message = this.#network[position]!;
-    if (!this.#random.chance(0.05)) this.#network.splice(position, 1);
-    if (this.#random.chance(0.04)) this.#lose(message);
-    else this.#deliver(message);
+    const message = this.#network.takeRandom();
+    if (message !== undefined) this.#deliver(message);
   }
 
   #deliver(message: Message): void {
     const receiver = this.#replicas[message.to - 1]!;
-    if (!receiver.up || this.#cuts.has(`${message.from}>${message.to}`)) {
-      this.#lose(message);
+    if (!receiver.up || !this.#network.connects(message)) {
+      this.#network.lose(message, receiver.up ? 'the link is cut' : 'nobody is there');
       return;
     }
     receiver.core.step(message);
+    if (message.type === 'timeout-now') this.#coverage.transfers++;
+    this.#event(receiver, () => describeMessage(message));
     this.#checker.onStep(receiver);
     if (message.type === 'snapshot') this.#reportSnapshot(message, true);
   }
@@ -287,40 +285,54 @@ class Simulation {
   #crash(): void {
     const replica = this.#random.pick(this.#replicas);
     if (!replica.up) return;
-    replica.crash(this.#random.below(3));
+    const { writes } = replica;
+    const durable = Math.min(writes.length, this.#random.below(3));
+    const lost = writes.length - durable;
+    const isTorn = replica.crash(durable, this.#random.below(4));
+    this.#stalled.delete(replica.id);
     this.#checker.onCrash(replica);
-    this.#crashes++;
+    this.#coverage.crashes++;
+    if (lost > 0) this.#coverage.crashesWithLoss++;
+    if (isTorn) this.#coverage.tornWrites++;
+    this.#event(replica, () => `crashes; ${lost} writes are lost${isTorn ? ', the first in part' : ''}`);
   }
 
   #restart(): void {
     const replica = this.#random.pick(this.#replicas);
     if (replica.up) return;
     replica.restart();
+    this.#coverage.restarts++;
+    this.#event(replica, () => 'restarts');
     this.#checker.onStep(replica);
   }
 
-  /** Cuts one direction, one pair or one node off. */
   #cut(): void {
-    const random = this.#random;
-    const a = 1 + random.below(NODE_COUNT);
-    const b = 1 + random.below(NODE_COUNT);
-    if (random.chance(0.5)) {
-      for (let id = 1; id <= NODE_COUNT; id++) {
-        this.#cuts.add(`${a}>${id}`);
-        this.#cuts.add(`${id}>${a}`);
-      }
-    } else {
-      this.#cuts.add(`${a}>${b}`);
-      if (random.chance(0.5)) this.#cuts.add(`${b}>${a}`);
-    }
+    const what = this.#network.cut();
+    this.#event(undefined, () => what);
+  }
+
+  #heal(): void {
+    this.#network.heal();
+    this.#stalled.clear();
+    this.#event(undefined, () => 'links and disks work again');
+  }
+
+  #stall(): void {
+    const replica = this.#random.pick(this.#replicas);
+    if (!replica.up || this.#stalled.has(replica.id)) return;
+    this.#stalled.add(replica.id);
+    this.#coverage.stalledDisks++;
+    this.#event(replica, () => 'the disk stands still');
   }
 
   /** Faults are over: one leader, a new entry commits, and every member applies everything. */
   #checkLiveness(): void {
-    this.#cuts.clear();
+    this.#network.heal();
+    this.#stalled.clear();
     for (const replica of this.#replicas) if (!replica.up) replica.restart();
     let proposed = 0;
     for (let round = 0; round < LIVENESS_ROUNDS; round++) {
+      this.#step++;
       for (const replica of this.#replicas) {
         replica.core.tick();
         this.#checker.onStep(replica);
@@ -367,20 +379,10 @@ class Simulation {
           this.#checker.onStep(replica);
         }
       }
-      const message = this.#network.shift();
+      const message = this.#network.takeFirst();
       if (message === undefined) return;
       if (--budget < 0) throw new LivenessViolation('messages never cease');
       this.#deliver(message);
     }
   }
-}
-
-function isRefusal(error: unknown): boolean {
-  return (
-    error instanceof NotLeaderError ||
-    error instanceof ProposalDroppedError ||
-    error instanceof ConfigurationRefusedError ||
-    error instanceof ReadRefusedError ||
-    error instanceof TransferRefusedError
-  );
 }

@@ -1,0 +1,49 @@
+/** A run as text: one line an event, in columns. */
+import type { Message } from '../messages.ts';
+import type { Replica } from './replica.ts';
+
+/** Takes the lines of a run. */
+export type Trace = (line: string) => void;
+
+export const TRACE_HEADER = '  step  node  role            term  commit  applied    last  event';
+
+/** What a replica is right after the event. */
+export function eventLine(step: number, replica: Replica | undefined, event: string): string {
+  const at = String(step).padStart(6);
+  if (replica === undefined) return `${at}${' '.repeat(50)}${event}`;
+  const { role, term, commit, applied, lastIndex } = replica.core.status();
+  const columns = [
+    `n${replica.id}`.padEnd(4),
+    (replica.up ? role : 'down').padEnd(13),
+    String(term).padStart(6),
+    String(commit).padStart(6),
+    String(applied).padStart(7),
+    String(lastIndex).padStart(6),
+  ];
+  return `${at}  ${columns.join('  ')}  ${event}`;
+}
+
+/** `append n1→n3 t4 after 12/3 +2 commit 11` */
+export function describeMessage(message: Message, nodeOf: (id: number) => number = (id) => id): string {
+  const head = `${message.type} n${nodeOf(message.from)}→n${nodeOf(message.to)} t${message.term}`;
+  switch (message.type) {
+    case 'append':
+      return `${head} after ${message.previousIndex}/${message.previousTerm} +${message.entries.length} commit ${message.commit}`;
+    case 'append-response':
+      return `${head} ${message.rejected ? `rejects ${message.index}, hint ${message.hintIndex}/${message.hintTerm}` : `has ${message.index}`}`;
+    case 'heartbeat':
+      return `${head} commit ${message.commit} read ${message.context}`;
+    case 'heartbeat-response':
+      return `${head} read ${message.context}`;
+    case 'vote':
+    case 'pre-vote':
+      return `${head} log ${message.lastIndex}/${message.lastTerm}`;
+    case 'vote-response':
+    case 'pre-vote-response':
+      return `${head} ${message.granted ? 'granted' : 'denied'}`;
+    case 'timeout-now':
+      return head;
+    case 'snapshot':
+      return `${head} of ${message.snapshot.index}/${message.snapshot.term}`;
+  }
+}
