@@ -35,6 +35,8 @@ type node struct {
 	link    *link
 	started bool
 	ending  bool
+	// To be connected though no call waits for it.
+	probed bool
 	// Calls for the next frame.
 	ready callList
 	// Calls that the node has, by id less one; also those that nobody waits for any more.
@@ -59,6 +61,12 @@ func (n *node) wake() {
 	}
 }
 
+// probe sees to it that the node is tried again. Holds the lock.
+func (n *node) probe() {
+	n.probed = true
+	n.wake()
+}
+
 func (n *node) run() {
 	defer n.router.tasks.Done()
 	for {
@@ -69,7 +77,8 @@ func (n *node) run() {
 			return
 		}
 		n.dispatcher.mu.Lock()
-		link, ending, wanted := n.link, n.ending, n.ready.length > 0
+		link, ending, wanted := n.link, n.ending, n.ready.length > 0 || n.probed
+		n.probed = false
 		n.dispatcher.mu.Unlock()
 		switch {
 		case ending:
@@ -318,9 +327,12 @@ func (n *node) failed(link *link, began time.Time, err *Error) {
 func (n *node) handOver(answered bool, err *Error) {
 	calls, ready := n.calls, n.ready.length
 	n.calls, n.free = nil, nil
+	if n.router.ctx.Err() != nil { // No node sends anything any more.
+		err = failure(ReasonClientClosed, "", "the client was closed before the answer came")
+	}
 	for ; ready > 0 && n.ready.first != nil; ready-- {
 		c := n.ready.first
-		if isFinalCode(err.Code) {
+		if isFinalCode(err.Code) || err.Reason == ReasonClientClosed {
 			n.dispatcher.fail(c, err.forCall(c))
 		} else {
 			n.dispatcher.enqueue(c)

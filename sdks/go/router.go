@@ -37,7 +37,7 @@ type router struct {
 	// Position in seeds of the one that is used.
 	seed     int
 	topology *topology
-	// Position in the topology's nodes of the one that calls without a route go to.
+	// Position, in the topology's nodes and behind them the seeds, of the one that calls without a route go to.
 	position   int
 	refreshing bool
 	// When the tries began that have all failed; zero while some node answers.
@@ -54,10 +54,16 @@ func newRouter(options ConnectOptions, seeds []string, dialOptions []grpc.DialOp
 
 // pick returns the node for a call: where a node said that the leader is, the leader of the route's slot, or any that
 // answers; not the one to avoid where there is a choice.
+//
+// Any node passes a call on, so nothing waits for a connection to the leader while another one stands: what servers
+// tell as their addresses may lead nowhere from here. Meanwhile that connection is tried.
 func (r *router) pick(route, hint string, avoid *node) *node {
 	if hint != "" && isAddress(hint) && (r.nodes[hint] != nil || len(r.nodes) < maxNodes) {
-		if node := r.node(hint); node.failures == 0 && node != avoid {
-			return node
+		if node := r.node(hint); node != avoid {
+			if node.link != nil || node.failures == 0 {
+				return node
+			}
+			node.probe()
 		}
 	}
 	if !r.isCluster() {
@@ -65,24 +71,43 @@ func (r *router) pick(route, hint string, avoid *node) *node {
 	}
 	if route != "" {
 		if leader := r.topology.leader(route); leader != "" {
-			if node := r.node(leader); node.failures == 0 && node != avoid {
-				return node
+			if node := r.node(leader); node != avoid {
+				if node.link != nil || node.failures == 0 && !r.isConnected() {
+					return node
+				}
+				node.probe()
 			}
 		}
 	}
+	return r.anyNode(avoid)
+}
+
+// anyNode returns a node of the cluster that is connected; else one that was not tried, else each in turn. The
+// addresses that the user gave are among them: they may be the only ones that lead somewhere.
+func (r *router) anyNode(avoid *node) *node {
 	addresses := r.topology.addresses
-	for i := range addresses {
-		node := r.node(addresses[(r.position+i)%len(addresses)])
-		if node.failures == 0 && node != avoid {
+	count := len(addresses) + len(r.seeds)
+	at := func(i int) *node {
+		if i = (r.position + i) % count; i < len(addresses) {
+			return r.node(addresses[i])
+		}
+		return r.node(r.seeds[i-len(addresses)])
+	}
+	for i := range count {
+		if node := at(i); node.link != nil && node != avoid {
 			return node
 		}
 	}
-	// All of them fail: the addresses that the user gave may know others.
-	r.position = (r.position + 1) % len(addresses)
-	if node := r.seedNode(avoid); node.failures == 0 {
-		return node
+	for i := range count {
+		if node := at(i); node.failures == 0 && node != avoid {
+			return node
+		}
 	}
-	return r.node(addresses[r.position])
+	if avoid != nil && avoid.link != nil && r.nodes[avoid.address] == avoid {
+		return avoid
+	}
+	r.position = (r.position + 1) % count
+	return at(0)
 }
 
 func (r *router) isCluster() bool { return r.topology != nil && len(r.topology.addresses) > 1 }
@@ -139,11 +164,26 @@ func (r *router) nodeFailed(failed *node, began time.Time) {
 	if r.failingSince.IsZero() && !r.isConnected() {
 		r.failingSince = began
 	}
-	if r.seeds[r.seed] == failed.address {
-		r.seed = (r.seed + 1) % len(r.seeds)
-	}
+	r.leaveSeed(failed)
 	if r.isCluster() {
 		r.wantTopology()
+	}
+}
+
+// streamFailed: a stream could not connect to a node. The pipeline's own tries are not concerned.
+func (r *router) streamFailed(failed *node) {
+	r.leaveSeed(failed)
+	if r.isCluster() {
+		if failed.link == nil {
+			failed.failures++
+		}
+		r.wantTopology()
+	}
+}
+
+func (r *router) leaveSeed(failed *node) {
+	if r.seeds[r.seed] == failed.address {
+		r.seed = (r.seed + 1) % len(r.seeds)
 	}
 }
 

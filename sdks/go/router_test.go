@@ -8,11 +8,14 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	gomsgv1 "github.com/gomsg/gomsg/sdks/go/gen/gomsg/v1"
 	"github.com/gomsg/gomsg/sdks/go/internal/leaks"
+	"github.com/gomsg/gomsg/sdks/go/internal/testnode"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -27,7 +30,13 @@ type fakeCluster struct {
 	told int
 	// Sets that were taken, by session and sequence, and where.
 	taken map[string]int
+	// Where the last of them was.
+	last  int
 	hints bool
+	// Every node takes every write, as if it passed it on.
+	forwarding bool
+	// So many OpenSessions end their stream.
+	breakOpens int
 }
 
 type fakeNode struct {
@@ -46,17 +55,23 @@ func startCluster(t *testing.T, size int) *fakeCluster {
 		if err != nil {
 			t.Fatal(err)
 		}
-		node := &fakeNode{cluster: c, position: position, address: listener.Addr().String(), server: grpc.NewServer()}
-		gomsgv1.RegisterPipelineServiceServer(node.server, node)
+		node := &fakeNode{cluster: c, position: position, address: listener.Addr().String()}
 		c.nodes = append(c.nodes, node)
-		served := make(chan struct{})
-		go func() {
-			defer close(served)
-			_ = node.server.Serve(listener) // It ends with Stop.
-		}()
-		t.Cleanup(func() { node.server.Stop(); <-served })
+		node.serve(t, listener)
 	}
 	return c
+}
+
+func (n *fakeNode) serve(t *testing.T, listener net.Listener) {
+	server := grpc.NewServer()
+	gomsgv1.RegisterPipelineServiceServer(server, n)
+	n.server = server
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(listener) // It ends with Stop.
+	}()
+	t.Cleanup(func() { server.Stop(); <-served })
 }
 
 func (n *fakeNode) Execute(stream gomsgv1.PipelineService_ExecuteServer) error {
@@ -70,6 +85,9 @@ func (n *fakeNode) Execute(stream gomsgv1.PipelineService_ExecuteServer) error {
 		}
 		response := &gomsgv1.PipelineServiceExecuteResponse{}
 		for _, call := range request.Calls {
+			if call.Method == rpcOpenSession.number && n.cluster.breaksOpen() {
+				return status.Error(codes.Unavailable, "broken")
+			}
 			result := n.answer(request.SessionId, call)
 			result.CallId = call.CallId
 			response.Results = append(response.Results, result)
@@ -91,7 +109,7 @@ func (n *fakeNode) answer(session uint64, call *gomsgv1.PipelineCall) *gomsgv1.P
 	case rpcClusterGetTopology.number:
 		return ok(c.topology())
 	case rpcKVSet.number:
-		if n.position != c.leader {
+		if n.position != c.leader && !c.forwarding {
 			detail := &gomsgv1.ErrorDetail{Reason: gomsgv1.ErrorReason_ERROR_REASON_NOT_LEADER}
 			if c.hints {
 				detail.Leader = &gomsgv1.NodeAddress{Address: c.nodes[c.leader].address}
@@ -99,6 +117,7 @@ func (n *fakeNode) answer(session uint64, call *gomsgv1.PipelineCall) *gomsgv1.P
 			return &gomsgv1.PipelineResult{Error: &gomsgv1.PipelineError{Code: uint32(codes.Unavailable), Message: "not here", Detail: detail}}
 		}
 		c.taken[fmt.Sprintf("%d/%d", session, call.Sequence)] = n.position
+		c.last = n.position
 		return ok(&gomsgv1.KVServiceSetResponse{Version: 1})
 	}
 	return ok(&gomsgv1.PipelineServiceCloseSessionResponse{})
@@ -122,6 +141,30 @@ func ok(response proto.Message) *gomsgv1.PipelineResult {
 		panic(err)
 	}
 	return &gomsgv1.PipelineResult{Payload: payload}
+}
+
+func (c *fakeCluster) breaksOpen() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.breakOpens--
+	return c.breakOpens >= 0
+}
+
+func (c *fakeCluster) lastWrite() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last
+}
+
+// restart serves a stopped node again, at its address.
+func (c *fakeCluster) restart(t *testing.T, position int) {
+	t.Helper()
+	node := c.nodes[position]
+	listener, err := net.Listen("tcp", node.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node.serve(t, listener)
 }
 
 func (c *fakeCluster) lead(leader, told int) {
@@ -212,4 +255,71 @@ func TestALoneNodeIsReachedAtTheGivenAddressOnly(t *testing.T) {
 	if len(client.router.nodes) != 1 || client.router.nodes[given] == nil {
 		t.Errorf("it knows %v", client.router.nodes)
 	}
+}
+
+func TestANodeThatCameBackIsUsedAgain(t *testing.T) {
+	c := startCluster(t, 2)
+	c.lead(1, 1)
+	client := c.connect(t, c.nodes[0].address)
+	set(t, client, "key")
+	c.lead(0, 1)
+	c.nodes[1].server.Stop()
+	set(t, client, "key")
+	c.restart(t, 1)
+	c.mu.Lock()
+	c.forwarding = true
+	c.mu.Unlock()
+	deadline := time.Now().Add(10 * time.Second)
+	for c.lastWrite() != 1 {
+		if time.Now().After(deadline) {
+			t.Fatal("the node that leads is passed over for ever")
+		}
+		set(t, client, "key")
+	}
+}
+
+func TestAddressesThatLeadNowhereDoNotMatterWhileTheGivenOneDoes(t *testing.T) {
+	c := startCluster(t, 3)
+	c.forwarding = true
+	proxy := testnode.NewProxy(t, c.nodes[0].address)
+	for i, node := range c.nodes {
+		node.address = fmt.Sprintf("nowhere-%d.invalid:9000", i) // What it tells of itself.
+	}
+	client := c.connect(t, proxy.Address)
+	for i := range 20 {
+		set(t, client, fmt.Sprint(i))
+		if i%5 == 4 {
+			proxy.Cut()
+		}
+	}
+}
+
+func TestALeaderThatIsSilentHoldsNothingUpWhileAnotherNodeAnswers(t *testing.T) {
+	c := startCluster(t, 2)
+	c.forwarding = true
+	// It takes connections, and never says a word.
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	c.nodes[1].address = silent.Addr().String()
+	c.lead(0, 1)
+	client := c.connect(t, c.nodes[0].address)
+	began := time.Now()
+	for i := range 20 {
+		set(t, client, fmt.Sprint(i))
+		time.Sleep(time.Millisecond) // Until the topology was learned and tried.
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("20 calls took %v", took)
+	}
+}
+
+func TestWritesSurviveAConnectionThatBreaksWhileTheirSessionIsOpened(t *testing.T) {
+	c := startCluster(t, 1)
+	c.mu.Lock()
+	c.breakOpens = 2
+	c.mu.Unlock()
+	set(t, c.connect(t, c.nodes[0].address), "key")
 }
