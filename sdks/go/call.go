@@ -68,8 +68,10 @@ type call struct {
 // doneChannels are used again and again: one is empty whenever its call's caller has been told.
 var doneChannels = sync.Pool{New: func() any { return make(chan struct{}, 1) }}
 
-// isRepeatable tells that sending it again cannot apply it twice.
-func (c *call) isRepeatable() bool { return c.rpc.isIdempotent || c.sequence > 0 }
+// isRepeatable tells that sending it again cannot apply it twice. A session that nobody knows of ends by itself.
+func (c *call) isRepeatable() bool {
+	return c.rpc.isIdempotent || c.sequence > 0 || c.rpc == &rpcOpenSession
+}
 
 // mayBeApplied tells that nobody can say that the write did not happen.
 func (c *call) mayBeApplied() bool { return c.rpc.isWrite && c.sends > 0 }

@@ -2,6 +2,7 @@ package gomsg
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -9,9 +10,11 @@ import (
 	gomsgv1 "github.com/gomsg/gomsg/sdks/go/gen/gomsg/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -208,6 +211,30 @@ func hasBrokenText(field protoreflect.FieldDescriptor, value protoreflect.Value)
 	return broken
 }
 
+// refuseUnencodable lets a stream whose request is not UTF-8 fail as a call does. gRPC's own error of it looks like one
+// of the server.
+func refuseUnencodable(
+	ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, path string, open grpc.Streamer,
+	options ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	stream, err := open(ctx, desc, conn, path, options...)
+	if err != nil || desc.ClientStreams {
+		return stream, err
+	}
+	return encodableStream{stream}, nil
+}
+
+type encodableStream struct{ grpc.ClientStream }
+
+func (s encodableStream) SendMsg(request any) error {
+	if request, isMessage := request.(proto.Message); isMessage {
+		if _, err := proto.Marshal(request); err != nil {
+			return unencodable("", request, err)
+		}
+	}
+	return s.ClientStream.SendMsg(request)
+}
+
 func (o *ConnectOptions) dialOptions() ([]grpc.DialOption, error) {
 	transport := insecure.NewCredentials()
 	if o.TLS != nil {
@@ -230,6 +257,7 @@ func (o *ConnectOptions) dialOptions() ([]grpc.DialOption, error) {
 			grpc.MaxCallRecvMsgSize(o.MaxResponseBytes), grpc.MaxCallSendMsgSize(o.MaxResponseBytes)),
 		grpc.WithStaticStreamWindowSize(flowControlWindow), grpc.WithStaticConnWindowSize(flowControlWindow),
 		// Retries are the client's own, and so is what it does with an idle connection.
+		grpc.WithStreamInterceptor(refuseUnencodable),
 		grpc.WithDisableRetry(), grpc.WithDisableServiceConfig(), grpc.WithIdleTimeout(0),
 	}
 	source := o.TokenSource
@@ -250,8 +278,12 @@ type bearer struct {
 
 func (b bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
 	token, err := b.source(ctx)
+	if err == nil && !isPrintable(token) {
+		err = errors.New("it has characters that no header can carry")
+	}
 	if err != nil {
-		return nil, err
+		// Of another error gRPC would say that the server refused the caller, for good.
+		return nil, status.Errorf(codes.Unavailable, "no token: %v", err)
 	}
 	return map[string]string{"authorization": "Bearer " + token}, nil
 }
@@ -297,6 +329,11 @@ func (c *Client) conn(
 	c.dispatcher.mu.Unlock()
 	conn, err := node.dial(ctx)
 	if err != nil {
+		if ctx.Err() == nil {
+			c.dispatcher.mu.Lock()
+			c.router.streamFailed(node)
+			c.dispatcher.mu.Unlock()
+		}
 		return nil, node, err.of(method)
 	}
 	return conn, node, nil

@@ -161,6 +161,10 @@ func (d *dispatcher) openSession() {
 		defer d.mu.Unlock()
 		if err != nil {
 			d.sessions.OpenFailed()
+			if err.Reason == ReasonDeadlineExceeded { // How long a call waits is for the call to say.
+				d.resumeSessionless()
+				return
+			}
 			for c := d.sessionless.first; c != nil; c = d.sessionless.first {
 				d.fail(c, err.forCall(c))
 			}
@@ -277,7 +281,7 @@ func (d *dispatcher) lost(c *call, answered bool, err *Error) {
 	switch {
 	case c.settled:
 		d.bounds.release(c)
-	case !isFinalCode(err.Code) && c.isRepeatable() && c.tries < d.options.MaxSends:
+	case !isFinalCode(err.Code) && err.Reason != ReasonClientClosed && c.isRepeatable() && c.tries < d.options.MaxSends:
 		d.tellRetry(c, 0, err)
 		d.enqueue(c)
 	default:

@@ -85,8 +85,12 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Is tells whether the target is the error's Reason or its Family.
+// Is tells whether the target is the error's Reason or its Family. A missed deadline is context.DeadlineExceeded too,
+// whether it was the client or the server that noticed first.
 func (e *Error) Is(target error) bool {
+	if target == context.DeadlineExceeded {
+		return e.Code == codes.DeadlineExceeded
+	}
 	switch target := target.(type) {
 	case Reason:
 		return target == e.Reason

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,5 +189,61 @@ func TestMalformedAddressesAndOptionsAreRefusedAtOnce(t *testing.T) {
 	}
 	if _, err := gomsg.Connect("", gomsg.ConnectOptions{Timeout: -1}); !errors.Is(err, gomsg.ErrInvalidArgument) {
 		t.Errorf("a negative timeout gave %v", err)
+	}
+}
+
+func TestAStreamFindsTheOneAddressThatAnswersAndMayBeTheFirstThatIsAsked(t *testing.T) {
+	node := sharedNode(t)
+	client, ctx := connect(t, "127.0.0.1:1,127.0.0.1:2,"+node.Address), testContext(t)
+	subscription := must[*gomsg.Subscription](t)(client.Stream.Subscribe(ctx, "seeds:events", func(*gomsg.StreamMessage) {}))
+	check(t, subscription.Close())
+}
+
+func TestASubscriptionOutlivesATokenThatCannotBeHad(t *testing.T) {
+	node := sharedNode(t)
+	proxy := testnode.NewProxy(t, node.Address)
+	var asked atomic.Int32
+	client := connect(t, proxy.Address, gomsg.ConnectOptions{TokenSource: func(context.Context) (string, error) {
+		if asked.Add(1) == 2 {
+			return "", errors.New("the vault is closed")
+		}
+		return "secret", nil
+	}})
+	publisher, ctx := connect(t, node.Address), testContext(t)
+	received := make(chan string, 1)
+	must[*gomsg.Subscription](t)(client.Stream.Subscribe(ctx, "token:events", func(message *gomsg.StreamMessage) {
+		received <- string(message.Data)
+	}))
+	proxy.Cut()
+	must[string](t)(publisher.Stream.Publish(ctx, "token:events", "event"))
+	if data := next(t, received); data != "event" {
+		t.Errorf("%q came", data)
+	}
+}
+
+func TestATokenThatNoHeaderCanCarryIsRefused(t *testing.T) {
+	if _, err := gomsg.Connect("", gomsg.ConnectOptions{Token: "from a file\n"}); !errors.Is(err, gomsg.ReasonInvalidRequest) {
+		t.Errorf("Connect gave %v", err)
+	}
+	client := connect(t, sharedNode(t).Address, gomsg.ConnectOptions{
+		UnreachableTimeout: 100 * time.Millisecond,
+		TokenSource:        func(context.Context) (string, error) { return "two\nlines", nil },
+	})
+	if err := client.KV.Set(testContext(t), "key", "value"); err == nil || !strings.Contains(err.Error(), "no token") {
+		t.Errorf("Set gave %v", err)
+	}
+}
+
+func TestAStreamWhoseParameterIsNotUTF8IsRefusedByName(t *testing.T) {
+	client, ctx := connect(t, sharedNode(t).Address), testContext(t)
+	_, subscribed := client.Stream.Subscribe(ctx, "\xff", func(*gomsg.StreamMessage) {})
+	_, consumed := client.Queue.Consume(ctx, "\xff", func(*gomsg.QueueMessage) {})
+	_, watched := client.KV.Watch(ctx, "\xff", func(*gomsg.WatchEvent) {})
+	for method, err := range map[string]error{
+		"stream.subscribe: topic": subscribed, "queue.consume: queue": consumed, "kv.watch: key": watched,
+	} {
+		if !errors.Is(err, gomsg.ReasonInvalidRequest) || !strings.Contains(err.Error(), method+": it is not UTF-8") {
+			t.Errorf("%s gave %v", method, err)
+		}
 	}
 }

@@ -117,6 +117,9 @@ func (o ConnectOptions) checked() (ConnectOptions, error) {
 			*field.value = field.or
 		}
 	}
+	if !isPrintable(o.Token) { // Such as the end of a line, of a token that was read from a file.
+		return o, invalid("connect", "Token", "it has characters that no header can carry")
+	}
 	numbers := []struct {
 		name  string
 		value *int
@@ -158,4 +161,14 @@ func (o *TLSOptions) config() (*tls.Config, error) {
 		config.Certificates = []tls.Certificate{certificate}
 	}
 	return config, nil
+}
+
+// isPrintable tells whether a header can carry a text.
+func isPrintable(text string) bool {
+	for _, char := range []byte(text) {
+		if char < ' ' || char > '~' {
+			return false
+		}
+	}
+	return true
 }
