@@ -48,7 +48,7 @@ export interface ChaosOptions {
 }
 
 export interface FaultRecovery {
-  readonly kind: FaultKind;
+  readonly shape: string;
   readonly what: string;
   /** The longest time in which some group took no write. */
   readonly outage_ms: number;
@@ -210,8 +210,8 @@ class ChaosRun implements AsyncDisposable {
       leftOut: this.#leftOut,
       terms: elections.terms,
       leaderChanges: elections.changes,
-      recoveries: nemesis.loneFaults.map(({ kind, what, at_ms, within_ms }) => ({
-        kind,
+      recoveries: nemesis.loneFaults.map(({ shape, what, at_ms, within_ms }) => ({
+        shape,
         what,
         outage_ms: probes.outage_ms(at_ms, within_ms),
       })),

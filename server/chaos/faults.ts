@@ -12,6 +12,8 @@ export class WrongEndError extends Error {
 
 export interface Fault {
   readonly kind: FaultKind;
+  /** A few words, the same for all faults of its shape: figures are told by them. */
+  readonly shape: string;
   readonly what: string;
   /** How long it lasts. */
   readonly hold_ms: number;
@@ -58,6 +60,7 @@ export class Faults {
   kill(node: ChaosNode, hold_ms = 100 + this.#random.below(4_000)): Fault {
     return {
       kind: 'kill',
+      shape: 'kill',
       what: `kill -9 of ${node.name}, back after ${hold_ms} ms`,
       hold_ms,
       inject: () => node.kill(),
@@ -70,6 +73,7 @@ export class Faults {
     const { nodes } = this.#cluster;
     return {
       kind: 'kill',
+      shape: 'kill of all',
       what: `kill -9 of all nodes, back after ${hold_ms} ms`,
       hold_ms,
       inject: async () => void (await Promise.all(nodes.map((node) => node.kill()))),
@@ -81,6 +85,7 @@ export class Faults {
   pause(node: ChaosNode, hold_ms = 500 + this.#random.below(6_000)): Fault {
     return {
       kind: 'pause',
+      shape: 'pause',
       what: `SIGSTOP of ${node.name} for ${hold_ms} ms`,
       hold_ms,
       inject: async () => node.pause(),
@@ -90,7 +95,7 @@ export class Faults {
 
   /** The node reaches no other and no other reaches it; clients still reach all, and may ask it. */
   isolate(node: ChaosNode, hold_ms = this.#partitionTime_ms()): Fault {
-    return this.#onNetwork(`${node.name} is cut off from the other nodes`, hold_ms, () => {
+    return this.#onNetwork('isolation', `${node.name} is cut off from the other nodes`, hold_ms, () => {
       for (const other of this.#others(node)) this.#silence(node, other);
     });
   }
@@ -100,6 +105,7 @@ export class Faults {
     const hold_ms = 2_000 + this.#random.below(4_000);
     return {
       kind: 'disk',
+      shape: 'full disk',
       what: `the disk of ${node.name} is full for ${hold_ms} ms`,
       hold_ms,
       inject: async () => disk.fill(LEFT_KIB),
@@ -111,6 +117,7 @@ export class Faults {
   rollingRestart(): Fault {
     return {
       kind: 'restart',
+      shape: 'rolling restart',
       what: 'rolling restart of all nodes by SIGTERM',
       hold_ms: 0,
       inject: async () => {
@@ -132,27 +139,40 @@ export class Faults {
       case 0:
         return this.isolate(node, hold_ms);
       case 1:
-        return this.#onNetwork(`${node.name} is cut off from all nodes and clients`, hold_ms, () => {
-          for (const each of others) this.#silence(node, each);
-          this.#cluster.network.block(CLIENTS, node.name);
-          this.#cluster.network.block(node.name, CLIENTS);
-        });
+        return this.#onNetwork(
+          'isolation from all',
+          `${node.name} is cut off from all nodes and clients`,
+          hold_ms,
+          () => {
+            for (const each of others) this.#silence(node, each);
+            this.#cluster.network.block(CLIENTS, node.name);
+            this.#cluster.network.block(node.name, CLIENTS);
+          },
+        );
       case 2:
-        return this.#onNetwork(`nothing that ${node.name} says reaches the other nodes`, hold_ms, () => {
-          for (const each of others) this.#cluster.network.block(node.name, each.name);
-        });
+        return this.#onNetwork(
+          'mute node',
+          `nothing that ${node.name} says reaches the other nodes`,
+          hold_ms,
+          () => {
+            for (const each of others) this.#cluster.network.block(node.name, each.name);
+          },
+        );
       case 3:
-        return this.#onNetwork(`${node.name} hears nothing of the other nodes`, hold_ms, () => {
+        return this.#onNetwork('deaf node', `${node.name} hears nothing of the other nodes`, hold_ms, () => {
           for (const each of others) this.#cluster.network.block(each.name, node.name);
         });
       case 4:
-        return this.#onNetwork(`${node.name} and ${other.name} do not reach each other`, hold_ms, () =>
-          this.#silence(node, other),
+        return this.#onNetwork(
+          'broken pair',
+          `${node.name} and ${other.name} do not reach each other`,
+          hold_ms,
+          () => this.#silence(node, other),
         );
       default: {
         const delay_ms = 50 + this.#random.below(400);
         const what = `all that ${node.name} says and hears of other nodes comes ${delay_ms} ms late, after a break`;
-        return this.#onNetwork(what, hold_ms, () => {
+        return this.#onNetwork('late node', what, hold_ms, () => {
           for (const each of others) {
             this.#cluster.network.delay(node.name, each.name, delay_ms);
             this.#cluster.network.delay(each.name, node.name, delay_ms);
@@ -163,9 +183,10 @@ export class Faults {
     }
   }
 
-  #onNetwork(what: string, hold_ms: number, change: () => void): Fault {
+  #onNetwork(shape: string, what: string, hold_ms: number, change: () => void): Fault {
     return {
       kind: 'partition',
+      shape,
       what: `${what} for ${hold_ms} ms`,
       hold_ms,
       inject: async () => change(),

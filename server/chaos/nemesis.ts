@@ -15,7 +15,7 @@ const SECOND_FAULT_CHANCE = 0.2;
 
 /** When a fault began that was the only one, for figures of how long it took to go on. */
 export interface LoneFault {
-  readonly kind: FaultKind;
+  readonly shape: string;
   readonly what: string;
   readonly at_ms: number;
   /** Until the next fault. */
@@ -63,7 +63,12 @@ export class Nemesis {
     await this.#inject(fault, async () => {
       await pause(fault.hold_ms);
     });
-    this.loneFaults.push({ kind: fault.kind, what: fault.what, at_ms, within_ms: fault.hold_ms + BREATH_MS });
+    this.loneFaults.push({
+      shape: fault.shape,
+      what: fault.what,
+      at_ms,
+      within_ms: fault.hold_ms + BREATH_MS,
+    });
   }
 
   /** Resolves once the cluster is healthy again. @throws HungError, WrongEndError */

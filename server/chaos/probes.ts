@@ -40,6 +40,8 @@ export class Probe implements Lane {
   readonly #tally: Tally;
   readonly #complaints: Complaints;
   #number = 0;
+  /** Nothing was written any more from then on. */
+  #stoppedAt_ms: number | undefined;
 
   constructor(key: string, client: Client, random: Random, tally: Tally, complaints: Complaints) {
     this.name = `probe ${key}`;
@@ -51,6 +53,9 @@ export class Probe implements Lane {
   }
 
   async run(stop: AbortSignal): Promise<void> {
+    stop.addEventListener('abort', () => {
+      this.#stoppedAt_ms = performance.now();
+    });
     while (!stop.aborted) {
       const number = ++this.#number;
       this.#tally.operations++;
@@ -79,7 +84,7 @@ export class Probe implements Lane {
       if (answered_ms > at_ms + within_ms) return longest_ms;
       before_ms = answered_ms;
     }
-    return Math.max(longest_ms, performance.now() - before_ms);
+    return Math.max(longest_ms, (this.#stoppedAt_ms ?? performance.now()) - before_ms);
   }
 }
 

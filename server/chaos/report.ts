@@ -1,7 +1,6 @@
 /** A run, told to people. */
 import type { ChaosReport, FaultRecovery } from './chaos-run.ts';
 import type { Tally } from './tally.ts';
-import type { FaultKind } from './timeline.ts';
 
 const COMPLAINTS_SHOWN = 12;
 /** How long a group may take no write when the only fault is the loss of one node. */
@@ -31,15 +30,17 @@ export function toldReport(report: ChaosReport): string {
 
 function outages(recoveries: readonly FaultRecovery[]): string[] {
   const lines: string[] = [];
-  for (const [kind, all] of Map.groupBy(recoveries, (recovery): FaultKind => recovery.kind)) {
+  for (const [shape, all] of Map.groupBy(recoveries, (recovery) => recovery.shape)) {
     const times_ms = all.map(({ outage_ms }) => outage_ms).sort((a, b) => a - b);
     const late = times_ms.filter((time_ms) => time_ms > OUTAGE_TARGET_MS).length;
     const [median, longest] = [times_ms[times_ms.length >> 1]!, times_ms.at(-1)!];
     lines.push(
-      `no writes after ${kind.padEnd(9)}`.padEnd(28) +
+      `no writes after ${shape}`.padEnd(36) +
         `median ${median.toFixed(0)} ms, longest ${longest.toFixed(0)} ms, ${late} of ${all.length} over ${OUTAGE_TARGET_MS} ms`,
     );
   }
+  const slow = recoveries.filter(({ outage_ms }) => outage_ms > OUTAGE_TARGET_MS);
+  lines.push(...slow.map(({ what, outage_ms }) => `  ${outage_ms.toFixed(0)} ms: ${what}`));
   return lines;
 }
 
