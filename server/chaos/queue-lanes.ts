@@ -64,7 +64,8 @@ export class QueueLedger {
     this.deliveries.push({
       message: message.data,
       delivery: message.id,
-      attempt: message.attempt,
+      // Not `message.attempt`, which leaves out deliveries that never left the server.
+      attempt: Number(message.id.slice(message.id.lastIndexOf('.') + 1)),
       consumer,
       lease_us: LEASE_US,
       invokedAt_us,
