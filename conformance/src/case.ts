@@ -14,6 +14,10 @@ export interface Case {
   readonly server: ServerKind;
   /** SDKs that it is for; empty = all. */
   readonly sdks: readonly string[];
+  /** Nodes of the server that it is for: a lone one, or a cluster of three; undefined = either. */
+  readonly nodes: 1 | 3 | undefined;
+  /** Why its leader cannot be killed in the middle; undefined = it can. */
+  readonly needsLeader: string | undefined;
   /** Runs in a client program of its own with nothing beside it, so that what a client leaves behind can be counted. */
   readonly alone: boolean;
   /** Most time that all steps may take, milliseconds. */
@@ -173,9 +177,24 @@ export interface NetworkStep extends StepBase {
   readonly times: Tree | undefined;
 }
 
+export const NODE_ACTIONS = ['kill', 'stop', 'start', 'restart'] as const;
+
+export type NodeAction = (typeof NODE_ACTIONS)[number];
+
+/** Of a cluster: all (those that are restarted one after the other), the leader of the first group of data, a running node that does not lead it, or those that are down. */
+export const NODE_CHOICES = ['all', 'leader', 'follower', 'down'] as const;
+
+export type NodeChoice = (typeof NODE_CHOICES)[number];
+
 export interface NodeStep extends StepBase {
   readonly do: 'node';
-  readonly action: 'kill' | 'stop' | 'start' | 'restart';
+  readonly action: NodeAction;
+  readonly choice: NodeChoice;
+}
+
+/** Where the leader is killed in a run that kills leaders; nothing in others. */
+export interface LeaderKillStep extends StepBase {
+  readonly do: 'leader_kill';
 }
 
 /** What the scripted server answers to calls of one method, `times` many. */
@@ -238,6 +257,7 @@ export type Step =
   | CloseStreamStep
   | NetworkStep
   | NodeStep
+  | LeaderKillStep
   | AnswerStep
   | LetStep
   | CheckStep

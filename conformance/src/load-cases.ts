@@ -44,12 +44,15 @@ function parseCase(tree: Tree, group: string): Case {
   for (const sdk of sdks) {
     if (!SDK_NAMES.includes(sdk)) throw new CaseFileError(tree.place, `no SDK is called ${sdk}`);
   }
+  const nodes = reader.oneOf('nodes', ['1', '3'] as const);
   const parsed: Case = {
     id: `${group}/${name}`,
     shows: reader.requiredWord('shows'),
     place: tree.place,
     server: reader.oneOf('server', SERVER_KINDS) ?? 'shared',
     sdks,
+    nodes: nodes === undefined ? undefined : nodes === '1' ? 1 : 3,
+    needsLeader: reader.word('needs_leader'),
     alone: reader.flag('alone'),
     timeout_ms: reader.duration_ms('timeout') ?? CASE_TIMEOUT_MS,
     steps: parseSteps(reader.required('steps')),

@@ -8,6 +8,7 @@ import { loadCases, selectCases } from './load-cases.ts';
 import { isFailure, junitXml } from './report/junit.ts';
 import { matrix, withMatrix } from './report/matrix.ts';
 import { resultsJson } from './report/results-json.ts';
+import type { RunMode } from './run/skipped.ts';
 import { type CaseResult, Suite } from './run/suite.ts';
 import { CONFORMANCE, SDK_NAMES, SDKS } from './sdks.ts';
 import { CaseFileError } from './yaml/tree.ts';
@@ -18,7 +19,8 @@ const USAGE = `usage: npm run conformance -- [options]
   --case GLOB     only cases whose id matches, such as 'queue/**'; may be given several times
   --list          name the cases and what they show, and run nothing
   --jobs N        cases at a time on a shared server
-  --nodes N       nodes of each server: 1, for the server does not run clusters yet
+  --nodes N       nodes of each server: 1 (default), or 3 that form a cluster
+  --kill-leader   with --nodes 3: the leader is killed in the middle of each case, and started again
   --write         put the matrix into README.md
 `;
 
@@ -34,12 +36,14 @@ async function main(args: readonly string[]): Promise<number> {
       list: { type: 'boolean', default: false },
       jobs: { type: 'string' },
       nodes: { type: 'string', default: '1' },
+      'kill-leader': { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   const stranger = values.sdk.find((name) => !SDK_NAMES.includes(name));
-  if (values.help || stranger !== undefined || values.nodes !== '1') {
+  const mode = modeOf(values.nodes, values['kill-leader']);
+  if (values.help || stranger !== undefined || mode === undefined) {
     process.stdout.write(USAGE);
     return values.help ? 0 : 2;
   }
@@ -67,6 +71,7 @@ async function main(args: readonly string[]): Promise<number> {
     cases: selected,
     sdks: SDKS.filter(({ name }) => values.sdk.includes(name)),
     known,
+    mode,
     ...(values.jobs === undefined ? {} : { jobs: Number(values.jobs) }),
   });
   const results = await suite.run(tell);
@@ -77,13 +82,20 @@ async function main(args: readonly string[]): Promise<number> {
   process.stdout.write(`\n${table}\n${gaps.map((gap) => `${gap}\n`).join('')}`);
   if (values.write) {
     const page = join(CONFORMANCE, 'README.md');
-    writeFileSync(page, withMatrix(readFileSync(page, 'utf8'), table));
+    writeFileSync(page, withMatrix(readFileSync(page, 'utf8'), mode, table));
   }
   return results.some(isFailure) || gaps.length > 0 ? 1 : 0;
 }
 
+/** undefined = there is no such run. */
+function modeOf(nodes: string, killsLeader: boolean): RunMode | undefined {
+  if (nodes === '3') return { nodes: 3, killsLeader };
+  return nodes === '1' && !killsLeader ? { nodes: 1, killsLeader } : undefined;
+}
+
 function tell(result: CaseResult): void {
   const { sdk, case: testCase, status, time_ms, message } = result;
+  if (status === 'skipped') return; // The matrix counts them.
   const line = `${status === 'passed' ? 'ok  ' : status} ${sdk} ${testCase.id} (${time_ms.toFixed(0)} ms)`;
   process.stdout.write(isFailure(result) ? `${line}\n${message.replaceAll(/^/gm, '  ')}\n` : `${line}\n`);
 }

@@ -5,6 +5,8 @@ import {
   type ExpectedError,
   type Keep,
   NETWORK_ACTIONS,
+  NODE_ACTIONS,
+  NODE_CHOICES,
   type OpenStep,
   type Step,
 } from './case.ts';
@@ -114,8 +116,13 @@ const PARSERS: Readonly<Record<string, (step: MapReader) => Step>> = {
   node: (step) => ({
     do: 'node',
     place: step.place,
-    action: step.oneOf('node', ['kill', 'stop', 'start', 'restart'] as const)!,
+    action: step.oneOf('node', NODE_ACTIONS)!,
+    choice: step.oneOf('which', NODE_CHOICES) ?? 'all',
   }),
+  leader_kill: (step) => {
+    step.oneOf('leader_kill', ['here'] as const);
+    return { do: 'leader_kill', place: step.place };
+  },
   answer: (step) => ({
     do: 'answer',
     place: step.place,

@@ -15,6 +15,11 @@ export interface Target {
   readonly port: number;
 }
 
+/** Changes what a server says on one connection; what it holds back comes out with later pieces. */
+export interface AnswerRewriter {
+  push(piece: Buffer): Buffer;
+}
+
 /** Cuts that a link makes by itself. */
 interface CutPlan {
   readonly bytes: number;
@@ -27,6 +32,7 @@ export class Link {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   readonly #target: () => Target | undefined;
+  readonly #rewritten: (() => AnswerRewriter) | undefined;
   readonly #stalled: Record<Direction, boolean> = { requests: false, answers: false };
   #port = 0;
   #delay_ms = 0;
@@ -36,15 +42,19 @@ export class Link {
   /** Connections cut so far, by either way. */
   cutCount = 0;
 
-  /** `target` is asked for each connection; undefined = there is no server, and the connection ends at once. */
-  static async open(target: () => Target | undefined): Promise<Link> {
-    const link = new Link(target);
+  /**
+   * `target` is asked for each connection; undefined = there is no server, and the connection ends at once. Answers of
+   * each connection go through a rewriter of its own, if there are any.
+   */
+  static async open(target: () => Target | undefined, rewritten?: () => AnswerRewriter): Promise<Link> {
+    const link = new Link(target, rewritten);
     await link.#listen();
     return link;
   }
 
-  private constructor(target: () => Target | undefined) {
+  private constructor(target: () => Target | undefined, rewritten: (() => AnswerRewriter) | undefined) {
     this.#target = target;
+    this.#rewritten = rewritten;
     this.#server = createServer((client) => this.#connected(client));
   }
 
@@ -131,6 +141,7 @@ export class Link {
       delay_ms: () => this.#delay_ms,
       moved: (bytes) => this.#moved(bytes),
       ended: () => this.#pairs.delete(pair),
+      rewriter: this.#rewritten?.(),
     });
     this.#pairs.add(pair);
     for (const resolve of this.#waiting.splice(0)) resolve();
@@ -157,6 +168,7 @@ interface Rules {
   delay_ms(): number;
   moved(bytes: number): number;
   ended(): void;
+  readonly rewriter: AnswerRewriter | undefined;
 }
 
 /** One connection of the client, and the one to the server that goes with it. */
@@ -216,7 +228,10 @@ class Way {
     this.#to = to;
     this.#rules = rules;
     this.#cut = cut;
-    from.on('data', (piece: Buffer) => {
+    const rewriter = direction === 'answers' ? rules.rewriter : undefined;
+    from.on('data', (received: Buffer) => {
+      const piece = rewriter === undefined ? received : rewriter.push(received);
+      if (piece.length === 0) return;
       this.#held.push({ piece, due: performance.now() + rules.delay_ms() });
       this.#heldBytes += piece.length;
       if (this.#heldBytes > HELD_BYTES_MAX) from.pause();

@@ -1,14 +1,24 @@
-/** The table of results that the README shows between two marks: folders of cases down, SDKs across. */
+/** The tables of results that the README shows, one for each way to run: folders of cases down, SDKs across. */
+import type { RunMode } from '../run/skipped.ts';
 import type { CaseResult, Status } from '../run/suite.ts';
 
-export const MATRIX_BEGIN = '<!-- matrix: written by `npm run conformance -- --write` -->';
-export const MATRIX_END = '<!-- end of the matrix -->';
+/** The flags of a run, which name its table: empty for one node. */
+export function flagsOf({ nodes, killsLeader }: RunMode): string {
+  return [...(nodes === 1 ? [] : [`--nodes ${nodes} `]), ...(killsLeader ? ['--kill-leader '] : [])].join('');
+}
+
+const END = '<!-- end of the matrix -->';
+
+function beginOf(mode: RunMode): string {
+  return `<!-- matrix: written by \`npm run conformance -- ${flagsOf(mode)}--write\` -->`;
+}
 
 const STATUSES: readonly { readonly status: Status; readonly name: string }[] = [
   { status: 'passed', name: 'passed' },
   { status: 'failed', name: 'failed' },
   { status: 'known-failing', name: 'known to fail' },
   { status: 'passes-unexpectedly', name: 'passes unexpectedly' },
+  { status: 'skipped', name: 'not for it' },
 ];
 
 /** Markdown as the repository's formatter leaves it. */
@@ -40,12 +50,13 @@ export function matrix(results: readonly CaseResult[], time_ms: number): string 
   ].join('\n');
 }
 
-/** A page with a new matrix between its marks. @throws Error when the page has no marks */
-export function withMatrix(page: string, table: string): string {
-  const begin = page.indexOf(MATRIX_BEGIN);
-  const end = page.indexOf(MATRIX_END);
-  if (begin === -1 || end < begin) throw new Error('the page has no marks for the matrix');
-  return `${page.slice(0, begin)}${MATRIX_BEGIN}\n\n${table}\n\n${page.slice(end)}`;
+/** A page with a new matrix between the marks of its mode. @throws Error when the page has no such marks */
+export function withMatrix(page: string, mode: RunMode, table: string): string {
+  const mark = beginOf(mode);
+  const begin = page.indexOf(mark);
+  const end = page.indexOf(END, begin);
+  if (begin === -1 || end === -1) throw new Error(`the page has no ${mark}`);
+  return `${page.slice(0, begin)}${mark}\n\n${table}\n\n${page.slice(end)}`;
 }
 
 function folderOf(id: string): string {

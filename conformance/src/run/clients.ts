@@ -1,8 +1,8 @@
-/** The clients of one case, each on a link of its own, and the streams that they have open. */
+/** The clients of one case, each on wires of its own, and the streams that they have open. */
 import type { CallStep, ConnectStep, OpenStep } from '../case.ts';
 import type { ClientProcess, Outcome, Pending } from '../client/client-process.ts';
 import { ItemAction, StreamForm } from '../gen/gomsg/conformance/v1/conformance_pb.js';
-import { Link } from '../net/link.ts';
+import { Wires } from '../net/wires.ts';
 import type { ServerFixture } from '../server/server-fixture.ts';
 import { isList, Span, shown } from '../value/datum.ts';
 import { evaluate } from '../value/evaluate.ts';
@@ -26,7 +26,7 @@ export class Clients {
   readonly #server: ServerFixture;
   /** Before the names of clients and streams, which are those of the whole program. */
   readonly #prefix: string;
-  readonly #links = new Map<string, Promise<Link>>();
+  readonly #wires = new Map<string, Promise<Wires>>();
   readonly #connecting = new Map<string, Promise<Outcome>>();
   #ended = false;
   readonly #streams = new Map<string, { readonly buffer: ItemBuffer; readonly method: string }>();
@@ -37,16 +37,16 @@ export class Clients {
     this.#prefix = prefix;
   }
 
-  /** The wire of one client; made when it is first asked for. */
-  link(name: string): Promise<Link> {
+  /** The wires of one client; made when they are first asked for. */
+  wires(name: string): Promise<Wires> {
     // A case that has failed may be in the middle of a step.
     if (this.#ended) return Promise.reject(new Error('the case is over'));
-    let link = this.#links.get(name);
-    if (link === undefined) {
-      link = Link.open(() => this.#server.nodes[0]);
-      this.#links.set(name, link);
+    let wires = this.#wires.get(name);
+    if (wires === undefined) {
+      wires = Wires.open(this.#server);
+      this.#wires.set(name, wires);
     }
-    return link;
+    return wires;
   }
 
   async connect(step: Pick<ConnectStep, 'client' | 'addresses' | 'options'>, scope: Scope): Promise<Outcome> {
@@ -132,7 +132,7 @@ export class Clients {
       if (failed?.status === 'rejected') throw failed.reason;
     } finally {
       for (const stream of this.#streams.keys()) this.#program.forget(this.#named(stream));
-      for (const link of this.#links.values()) (await link).close();
+      for (const wires of this.#wires.values()) (await wires).close();
     }
   }
 
@@ -153,18 +153,21 @@ export class Clients {
       throw new CaseFailure(place, `client ${client} was not made: ${outcome.value.message}`);
   }
 
-  /** Those given, with `${link}`, `${closed}` (nothing listens there) and `${silent}` (nobody answers there). */
+  /**
+   * Those given, with `${link}` (a node behind the client's own wire), `${closed}` (nothing listens there) and `${silent}`
+   * (nobody answers there). Of all nodes when none are given.
+   */
   async #addresses(client: string, given: Tree | undefined, scope: Scope): Promise<string[]> {
-    const own = await this.link(client);
-    if (given === undefined) return [own.address];
-    const closed = await this.link(`${client} closed`);
+    const own = await this.wires(client);
+    if (given === undefined) return [...own.addresses];
+    const closed = await this.wires(`${client} closed`);
     await closed.refuse();
-    const silent = await this.link(`${client} silent`);
+    const silent = await this.wires(`${client} silent`);
     silent.stall('requests', 'answers');
     const inner = scope.inner();
-    inner.setLocal('link', own.address);
-    inner.setLocal('closed', closed.address);
-    inner.setLocal('silent', silent.address);
+    inner.setLocal('link', own.addresses[0]!);
+    inner.setLocal('closed', closed.addresses[0]!);
+    inner.setLocal('silent', silent.addresses[0]!);
     const addresses = evaluate(given, inner);
     if (!isList(addresses)) throw new CaseFileError(given.place, 'addresses are a list');
     return addresses.map(String);

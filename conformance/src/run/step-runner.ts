@@ -10,13 +10,14 @@ import type {
   ItemsStep,
   Keep,
   NetworkStep,
+  NodeStep,
   ParallelStep,
   RepeatStep,
   Step,
 } from '../case.ts';
 import type { Outcome, Pending } from '../client/client-process.ts';
 import { ScriptedServer } from '../server/scripted-server.ts';
-import { RealServer, type ServerFixture } from '../server/server-fixture.ts';
+import { isControlled, OWN_KINDS, type ServerFixture } from '../server/server-fixture.ts';
 import type { Datum } from '../value/datum.ts';
 import { evaluate, number, text } from '../value/evaluate.ts';
 import { differences } from '../value/match.ts';
@@ -29,7 +30,8 @@ import { judge, ofError, shownError } from './judge.ts';
 /** Between two tries of a call that is repeated until something holds. */
 const POLL_MS = 20;
 
-const NODE_MS = 30_000;
+/** A cluster whose nodes are restarted one after the other is waited for each time. */
+const NODE_MS = 45_000;
 const CONTROL_MS = 15_000;
 
 interface StartedCall {
@@ -120,7 +122,9 @@ export class StepRunner {
       case 'network':
         return this.#network(step, scope);
       case 'node':
-        return within(this.#node(step.action, place), NODE_MS, place, `the node did not ${step.action}`);
+        return within(this.#node(step), NODE_MS, place, `the node did not ${step.action}`);
+      case 'leader_kill':
+        return; // Marks a place for run-case.ts.
       case 'answer': {
         if (!(this.#server instanceof ScriptedServer))
           throw new CaseFileError(place, 'only a case with `server: scripted` can say what is answered');
@@ -291,7 +295,7 @@ export class StepRunner {
   }
 
   async #network(step: NetworkStep, scope: Scope): Promise<void> {
-    const link = await this.#clients.link(step.link);
+    const link = await this.#clients.wires(step.link);
     switch (step.action) {
       case 'cut':
         return link.cut();
@@ -319,13 +323,10 @@ export class StepRunner {
     }
   }
 
-  async #node(action: 'kill' | 'stop' | 'start' | 'restart', place: Place): Promise<void> {
-    const server = this.#server;
-    if (!(server instanceof RealServer) || server.kind === 'shared')
+  async #node({ action, choice, place }: NodeStep): Promise<void> {
+    if (!isControlled(this.#server) || !OWN_KINDS.has(this.#server.kind))
       throw new CaseFileError(place, 'a case can do this only to a server of its own');
-    if (action === 'kill' || action === 'restart') await server.kill();
-    if (action === 'stop') await server.stop();
-    if (action === 'start' || action === 'restart') await server.start();
+    await this.#server.control(action, choice);
   }
 
   #elapsed({ since, atLeast_ms, atMost_ms, place }: ElapsedStep): void {

@@ -1,19 +1,21 @@
 /** All cases × SDKs: who runs when, on which server, with which client program. */
-import type { Case } from '../case.ts';
+import type { Case, ServerKind } from '../case.ts';
 import { ClientProcess, ClientProgramError } from '../client/client-process.ts';
 import type { Sdk } from '../sdks.ts';
-import { ScriptedServer } from '../server/scripted-server.ts';
-import { OWN_KINDS, RealServer, type ServerFixture } from '../server/server-fixture.ts';
+import { ClusterServer } from '../server/cluster-server.ts';
+import { OWN_KINDS, type ServerFixture, startServer } from '../server/server-fixture.ts';
+import { LeaderKill } from './leader-kill.ts';
 import { runCase } from './run-case.ts';
+import { type RunMode, skipReason } from './skipped.ts';
 
-export type Status = 'passed' | 'failed' | 'known-failing' | 'passes-unexpectedly';
+export type Status = 'passed' | 'failed' | 'known-failing' | 'passes-unexpectedly' | 'skipped';
 
 export interface CaseResult {
   readonly sdk: string;
   readonly case: Case;
   readonly status: Status;
   readonly time_ms: number;
-  /** Why it failed, or is known to; empty when it passed. */
+  /** Why it failed, is known to, or was left out; empty when it passed. */
   readonly message: string;
 }
 
@@ -28,7 +30,9 @@ export interface SuiteOptions {
   readonly cases: readonly Case[];
   readonly sdks: readonly Sdk[];
   readonly known: readonly KnownFailure[];
-  /** Cases at a time that share a server. Default 10. */
+  /** Default: one node. */
+  readonly mode?: RunMode;
+  /** Cases at a time that share a server. Default 10, or 30 that lose their leader together. */
   readonly jobs?: number;
   /** Cases at a time that have a server or a client program of their own. Default 2. */
   readonly ownJobs?: number;
@@ -37,7 +41,14 @@ export interface SuiteOptions {
 }
 
 const JOBS = 10;
+const KILL_JOBS = 30;
 const OWN_JOBS = 2;
+
+const ONE_NODE: RunMode = { nodes: 1, killsLeader: false };
+
+/** Cluster of a few groups, so that cases touch several; of one where leaders die, so that every name of a case loses its own. */
+const GROUPS = 4;
+const KILL_GROUPS = 1;
 
 interface Run {
   readonly sdk: Sdk;
@@ -47,6 +58,7 @@ interface Run {
 
 export class Suite {
   readonly #options: SuiteOptions;
+  readonly #mode: RunMode;
   readonly #runs: readonly Run[];
   readonly #programs = new Map<string, ClientProcess>();
   readonly #unbuilt = new Map<string, unknown>();
@@ -54,6 +66,7 @@ export class Suite {
 
   constructor(options: SuiteOptions) {
     this.#options = options;
+    this.#mode = options.mode ?? ONE_NODE;
     this.#runs = options.sdks.flatMap((sdk) =>
       options.cases
         .filter(({ sdks }) => sdks.length === 0 || sdks.includes(sdk.name))
@@ -68,18 +81,18 @@ export class Suite {
 
   /** Results as they come, in any order; the whole list at the end. */
   async run(onResult?: (result: CaseResult) => void): Promise<readonly CaseResult[]> {
-    const { sdks, jobs = JOBS, ownJobs = OWN_JOBS } = this.#options;
+    const { sdks, jobs, ownJobs = OWN_JOBS } = this.#options;
     if (onResult !== undefined) for (const { result } of this.#runs) void result.promise.then(onResult);
+    const runs = this.#runs.filter((run) => !this.#skipped(run));
     for (const sdk of sdks) this.#build(sdk);
     const isOwn = ({ testCase }: Run) => testCase.alone || OWN_KINDS.has(testCase.server);
+    const shared = runs.filter((run) => !isOwn(run));
+    const own = runs.filter(isOwn);
     try {
-      await Promise.all([
-        this.#runAll(
-          this.#runs.filter((run) => !isOwn(run)),
-          jobs,
-        ),
-        this.#runAll(this.#runs.filter(isOwn), ownJobs),
-      ]);
+      if (this.#mode.killsLeader) {
+        await this.#runKilling(shared, jobs ?? KILL_JOBS);
+        await this.#runKilling(own, ownJobs);
+      } else await Promise.all([this.#runAll(shared, jobs ?? JOBS), this.#runAll(own, ownJobs)]);
     } finally {
       await Promise.all([
         ...[...this.#programs.values()].map((program) => program.close()),
@@ -104,16 +117,67 @@ export class Suite {
     await Promise.all(Array.from({ length: jobs }, lane));
   }
 
-  async #run({ sdk, testCase }: Run): Promise<CaseResult> {
+  /** Some at a time on the cluster that they share, whose leader dies once under all of them. */
+  async #runKilling(runs: readonly Run[], jobs: number): Promise<void> {
+    for (const together of Map.groupBy(runs, ({ testCase }) => testCase.server).values()) {
+      for (let first = 0; first < together.length; first += jobs)
+        await this.#runUnderKill(together.slice(first, first + jobs));
+    }
+  }
+
+  async #runUnderKill(runs: readonly Run[]): Promise<void> {
+    const kind = runs[0]!.testCase.server;
+    try {
+      const server = await this.#shared(kind);
+      if (!(server instanceof ClusterServer)) throw new Error('only a cluster has leaders to kill');
+      const kill = new LeaderKill(server, runs.length);
+      await Promise.all(
+        runs.map(async (run) => {
+          let arrived = false;
+          const disturb = () => {
+            arrived = true;
+            return kill.arrived();
+          };
+          const result = await this.#run(run, disturb);
+          if (!arrived) kill.missed();
+          run.result.resolve(result);
+        }),
+      );
+      await kill.over();
+    } catch (error) {
+      // The cluster is lost, and with it cases that have not ended. The next ones get another.
+      for (const run of runs) run.result.resolve(this.#judged(run, performance.now(), error));
+      const lost = this.#servers.get(kind);
+      this.#servers.delete(kind);
+      await lost?.then((server) => server.remove()).catch(() => {});
+      process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    }
+  }
+
+  /** Whether the run is left out; its result then is there. */
+  #skipped({ sdk, testCase, result }: Run): boolean {
+    const reason = skipReason(testCase, this.#mode);
+    if (reason === undefined) return false;
+    result.resolve({ sdk: sdk.name, case: testCase, status: 'skipped', time_ms: 0, message: reason });
+    return true;
+  }
+
+  async #run(run: Run, disturb?: () => Promise<void>): Promise<CaseResult> {
+    const { sdk, testCase } = run;
     const startedAt = performance.now();
     let failure: unknown;
     try {
       await this.#withServer(testCase, (server) =>
-        this.#withProgram(sdk, testCase, (program) => runCase(testCase, program, server)),
+        this.#withProgram(sdk, testCase, (program) => runCase({ testCase, program, server, disturb })),
       );
     } catch (error) {
       failure = error;
     }
+    return this.#judged(run, startedAt, failure);
+  }
+
+  /** `failure` is undefined when there was none. */
+  #judged({ sdk, testCase }: Run, startedAt: number, failure: unknown): CaseResult {
     const time_ms = performance.now() - startedAt;
     const known = this.#options.known.find(
       ({ sdk: name, caseId }) => name === sdk.name && caseId === testCase.id,
@@ -130,20 +194,27 @@ export class Suite {
   }
 
   async #withServer({ server: kind }: Case, use: (server: ServerFixture) => Promise<void>): Promise<void> {
-    if (!OWN_KINDS.has(kind)) {
-      let server = this.#servers.get(kind);
-      if (server === undefined) {
-        server = startServer(kind);
-        this.#servers.set(kind, server);
-      }
-      return use(await server);
-    }
-    const server = await startServer(kind);
+    if (!OWN_KINDS.has(kind)) return use(await this.#shared(kind));
+    const server = await this.#startServer(kind);
     try {
       await use(server);
     } finally {
       await server.remove();
     }
+  }
+
+  #shared(kind: ServerKind): Promise<ServerFixture> {
+    let server = this.#servers.get(kind);
+    if (server === undefined) {
+      server = this.#startServer(kind);
+      this.#servers.set(kind, server);
+    }
+    return server;
+  }
+
+  #startServer(kind: ServerKind): Promise<ServerFixture> {
+    const { nodes, killsLeader } = this.#mode;
+    return startServer(kind, { nodes, groups: killsLeader ? KILL_GROUPS : GROUPS });
   }
 
   async #withProgram(
@@ -184,10 +255,6 @@ export class Suite {
       this.#unbuilt.set(sdk.name, error);
     }
   }
-}
-
-function startServer(kind: Case['server']): Promise<ServerFixture> {
-  return kind === 'scripted' ? ScriptedServer.start() : RealServer.start(kind);
 }
 
 /** Failures that cases expect explain themselves; bugs of the runner need their stack. */

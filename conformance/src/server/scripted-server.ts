@@ -40,7 +40,8 @@ const HOST = '127.0.0.1';
 
 export class ScriptedServer implements ServerFixture {
   readonly kind = 'scripted';
-  readonly output = '';
+  /** Its topology names one node only, which is where the client is. */
+  readonly advertised = [];
   readonly #server = new Server();
   readonly #script = new Map<number, { answer: ScriptedAnswer; left: number }>();
   #target: Target | undefined;

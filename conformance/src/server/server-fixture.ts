@@ -1,53 +1,82 @@
-/** Real servers for the cases: the program from its sources, on a free port, that can be killed and started again. */
+/** Real servers for the cases: the program from its sources, on free ports, that can be killed and started again. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NodeProcess } from '../../../server/src/testing/node-process.ts';
-import type { ServerKind } from '../case.ts';
+import type { NodeAction, NodeChoice, ServerKind } from '../case.ts';
 import type { Target } from '../net/link.ts';
 import { BUILD } from '../sdks.ts';
+import { ClusterServer } from './cluster-server.ts';
+import { ScriptedServer } from './scripted-server.ts';
 
-/** What a case talks to: one node, later several. */
+/** What a case talks to: one node, or a cluster. */
 export interface ServerFixture {
   /** Where its nodes answer now, by their number; undefined = that node is down. */
   readonly nodes: readonly (Target | undefined)[];
+  /** Addresses by which nodes name each other towards clients that route by themselves, by number; empty = none does. */
+  readonly advertised: readonly string[];
   readonly kind: ServerKind;
-  /** What it wrote, for the story of a failure. */
-  readonly output: string;
   remove(): Promise<void>;
 }
 
+/** One whose nodes can be killed and started again. */
+export interface ControlledServer extends ServerFixture {
+  control(action: NodeAction, choice: NodeChoice): Promise<void>;
+}
+
+export type RealKind = Exclude<ServerKind, 'scripted'>;
+
 /** Flags of the kinds that are real servers. */
-const FLAGS: Readonly<Record<Exclude<ServerKind, 'scripted'>, readonly string[]>> = {
+const FLAGS: Readonly<Record<RealKind, readonly string[]>> = {
   /** Used by all cases that do not ask for another, at once. */
-  shared: ['--storage=memory'],
+  shared: [],
   /** Limits so small that cases reach them with little data; shared by the cases that ask for it. */
   limits: [
-    '--storage=memory',
     '--max-key-bytes=64',
     '--max-value-bytes=1KiB',
     '--max-message-bytes=1KiB',
     '--max-frame-bytes=128KiB',
   ],
   /** So little room for work in flight that ordinary load is refused; shared by the cases that ask for it. */
-  tiny: ['--storage=memory', '--max-in-flight-bytes-per-client=16MiB', '--max-in-flight-bytes=16MiB'],
+  tiny: ['--max-in-flight-bytes-per-client=16MiB', '--max-in-flight-bytes=16MiB'],
   /** A case's own, on disk: what was answered outlives it. */
   own: ['--drain-timeout=2s'],
   /** A case's own, in memory: it comes back as a server that never knew anything. */
-  forgetful: ['--storage=memory', '--drain-timeout=2s'],
+  forgetful: ['--drain-timeout=2s'],
 };
+
+/** Kinds that a lone node keeps in memory. Members of a cluster have a disk, or they could forget what they promised. */
+const IN_MEMORY: ReadonlySet<ServerKind> = new Set(['shared', 'limits', 'tiny', 'forgetful']);
+
+export interface ServerSize {
+  readonly nodes: number;
+  /** Groups of data in a cluster. A lone node has one. */
+  readonly groups: number;
+}
+
+export function startServer(kind: ServerKind, { nodes, groups }: ServerSize): Promise<ServerFixture> {
+  if (kind === 'scripted') return ScriptedServer.start();
+  if (nodes === 1) return RealServer.start(kind);
+  return ClusterServer.start(kind, nodes, [`--groups=${groups}`, ...FLAGS[kind]]);
+}
+
+export function isControlled(server: ServerFixture): server is ControlledServer {
+  return 'control' in server;
+}
 
 /** Kinds that one case has for itself. */
 export const OWN_KINDS: ReadonlySet<ServerKind> = new Set(['own', 'forgetful', 'scripted']);
 
-export class RealServer implements ServerFixture {
-  readonly kind: Exclude<ServerKind, 'scripted'>;
+class RealServer implements ControlledServer {
+  readonly kind: RealKind;
+  /** A client of a lone node has no other to go to. */
+  readonly advertised = [];
   readonly #folder = mkdtempSync(join(tmpdir(), 'gomsg-conformance-'));
   #process: NodeProcess | undefined;
   #target: Target | undefined;
   #removed = false;
 
-  static async start(kind: Exclude<ServerKind, 'scripted'>): Promise<RealServer> {
+  static async start(kind: RealKind): Promise<RealServer> {
     const server = new RealServer(kind);
     try {
       await server.start();
@@ -58,7 +87,7 @@ export class RealServer implements ServerFixture {
     return server;
   }
 
-  private constructor(kind: Exclude<ServerKind, 'scripted'>) {
+  private constructor(kind: RealKind) {
     this.kind = kind;
   }
 
@@ -66,8 +95,11 @@ export class RealServer implements ServerFixture {
     return [this.#target];
   }
 
-  get output(): string {
-    return this.#process?.output ?? '';
+  /** All nodes are this one, whichever is chosen. */
+  async control(action: NodeAction): Promise<void> {
+    if (action === 'kill' || action === 'restart') await this.kill();
+    if (action === 'stop') await this.stop();
+    if (action === 'start' || action === 'restart') await this.start();
   }
 
   /** Starts the node on what is in its folder. Its port is another each time: links follow. */
@@ -75,7 +107,11 @@ export class RealServer implements ServerFixture {
     // A case that has failed may be in the middle of a step.
     if (this.#removed) throw new Error('the case of this server is over');
     this.#process = NodeProcess.start({
-      flags: [`--data-dir=${join(this.#folder, 'data')}`, ...FLAGS[this.kind]],
+      flags: [
+        `--data-dir=${join(this.#folder, 'data')}`,
+        ...(IN_MEMORY.has(this.kind) ? ['--storage=memory'] : []),
+        ...FLAGS[this.kind],
+      ],
       env: { NODE_COMPILE_CACHE: join(BUILD, 'server-compile-cache') },
     });
     const [host, port] = (await this.#process.ready).split(':') as [string, string];
