@@ -177,6 +177,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       nodes: view,
     });
     undo.push(() => streams.close());
+    undo.push(role.onNodeDown(() => streams.removeAbandonedMembers()));
 
     const services = [
       ...kvMethods({ router, limits: config }),

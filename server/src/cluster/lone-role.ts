@@ -41,6 +41,7 @@ export function loneRole(identity: Identity, parts: RoleParts): Role {
     view,
     serve: (services) => services,
     peerMethods: [],
+    onNodeDown: () => () => {},
     serving: () => {},
     resign: () => Promise.resolve(),
     close: () => {},

@@ -58,6 +58,7 @@ export async function memberRole(
     view: member.view,
     serve: (services) => member.serve(services),
     peerMethods: member.links.methods(),
+    onNodeDown: (listener) => member.down.onDown(listener),
     serving: () => member.start(),
     resign: () => resigned(member),
     close: () => member.close(),

@@ -39,6 +39,7 @@ import { PeerLinks } from './links/peer-links.ts';
 import { MemberClusterView } from './member-view.ts';
 import { NO_CONTROL_STATE } from './no-control-state.ts';
 import { figureSampler, type NodeFigures } from './node-figures.ts';
+import { NodesDown } from './nodes-down.ts';
 import { Reconciler } from './reconciler.ts';
 import { nodeOf, replicaId } from './replica-id.ts';
 import { encodeReport, isDraining, type LedGroup, type NodeReport, Reports } from './reports.ts';
@@ -84,6 +85,7 @@ export class Member implements Leadership {
   readonly links: PeerLinks;
   readonly view: MemberClusterView;
   readonly router: RoutedGroups;
+  readonly down: NodesDown;
   readonly #options: MemberOptions;
   readonly #leaders = new LeaderTable();
   readonly #reports: Reports;
@@ -103,6 +105,7 @@ export class Member implements Leadership {
   /** A change of the control state that this node asked for is under way. */
   #asking = false;
   #epoch = -1;
+  #otherNodes: readonly number[] = [];
   #closed = false;
 
   constructor(options: MemberOptions) {
@@ -111,6 +114,7 @@ export class Member implements Leadership {
     this.#startedAt_ms = clock();
     this.#seeds = new Map(options.seeds.map((seed) => [seed.number, seed]));
     this.#reports = new Reports(monotonic);
+    this.down = new NodesDown((node) => this.#reports.isAlive(node));
     this.links = new PeerLinks({
       self: {
         number: identity.nodeNumber,
@@ -370,6 +374,7 @@ export class Member implements Leadership {
     if (this.#closed) return;
     this.#looks++;
     this.#followMembers();
+    this.down.look(this.#otherNodes);
     this.#askForChanges();
     this.#reconciler.run();
     if (this.#looks % BALANCE_LOOKS === 0 && this.#host?.group(CONTROL_GROUP)?.isLeader)
@@ -386,7 +391,9 @@ export class Member implements Leadership {
     const epoch = this.#control.cluster?.epoch ?? 0;
     if (epoch === this.#epoch) return;
     this.#epoch = epoch;
-    this.links.setNodes(this.#members().map(({ number }) => number));
+    const nodes = this.#members().map(({ number }) => number);
+    this.links.setNodes(nodes);
+    this.#otherNodes = nodes.filter((node) => node !== this.self);
     if (this.#control.member(this.self)?.standing === 'left') this.#options.onLeft();
   }
 

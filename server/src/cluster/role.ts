@@ -21,6 +21,8 @@ export interface Role {
   serve(services: readonly Method[]): readonly Method[];
   /** What the other nodes call on this one. */
   readonly peerMethods: readonly Method[];
+  /** Calls back when another node is found dead. Returns what ends that. */
+  onNodeDown(listener: () => void): () => void;
   /** The port is open. */
   serving(): void;
   /** Before the port closes: hands over what it leads, as far as others can take it. Bounded in time; never rejects. */

@@ -1,7 +1,8 @@
 /**
  * Sees to it that no member outlives its subscription: whatever the end of a subscription was, its partitions go to
- * others. A node that is killed leaves its members behind in the replicated state; they are removed when the consumer
- * is next joined here, and all of them a while after the start.
+ * others. A node that is killed leaves its members behind in the replicated state. Its own next run removes them when the
+ * consumer is next joined here, and all of them a while after the start; whoever leads the group removes them when the
+ * node is found dead, and a while after it came to lead.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
 import { LeaveConsumerSchema } from '../../gen/gomsg/internal/v1/commands_pb.js';
@@ -13,7 +14,7 @@ import type { StreamNodes } from './deps.ts';
 import { MemberIds } from './member-ids.ts';
 import type { StreamHub } from './stream-hub.ts';
 
-/** From the start, or from a leave that was refused, to the next look for members without a subscription. */
+/** From the start, a leave that was refused or a leadership gained, to the next look for members without a subscription. */
 export const SWEEP_DELAY_MS = 10_000;
 
 export class Members {
@@ -22,6 +23,7 @@ export class Members {
   readonly #nodes: StreamNodes;
   readonly #hubOf: (group: ServiceGroup) => StreamHub;
   #timer: NodeJS.Timeout | undefined;
+  readonly #stopListening: readonly (() => void)[];
   #closed = false;
 
   constructor(router: GroupRouter, nodes: StreamNodes, hubOf: (group: ServiceGroup) => StreamHub) {
@@ -29,12 +31,18 @@ export class Members {
     this.#router = router;
     this.#nodes = nodes;
     this.#hubOf = hubOf;
+    this.#stopListening = router.dataGroups().map((group) =>
+      group.onRoleChange((isLeader) => {
+        if (isLeader) this.#sweepLater();
+      }),
+    );
     this.#sweepLater();
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    for (const stop of this.#stopListening) stop();
   }
 
   /** Proposes that a member leaves; tries again with the next sweep when that is refused. */
@@ -68,7 +76,10 @@ export class Members {
     );
   }
 
-  /** Removes every member without a subscription, unless a living node may serve it. */
+  /**
+   * Removes every member without a subscription, unless a living node may serve it. What other nodes left behind is the
+   * leader's to remove; what this one did, it sees in any replica.
+   */
   sweep(): void {
     for (const group of this.#router.dataGroups()) {
       const hub = this.#hubOf(group);
@@ -79,22 +90,25 @@ export class Members {
           for (const topic of stream.allTopics()) {
             for (const consumer of topic.consumers.values()) {
               for (const { id } of consumer.members) {
-                if (this.#isGone(id, hub)) gone.push({ topic: topic.name, consumer: consumer.name, id });
+                if (this.#isGone(id, hub, group.isLeader))
+                  gone.push({ topic: topic.name, consumer: consumer.name, id });
               }
             }
           }
           for (const { topic, consumer, id } of gone) this.leave(group, topic, consumer, id);
         },
-        // A group that cannot be read now is looked at again.
-        () => this.#sweepLater(),
+        // A group that cannot be read now is looked at again, save by a node that has no replica of it.
+        () => {
+          if (group.isLeader) this.#sweepLater();
+        },
       );
     }
   }
 
-  #isGone(memberId: string, hub: StreamHub): boolean {
+  #isGone(memberId: string, hub: StreamHub, isLeader: boolean): boolean {
     if (hub.isLive(memberId)) return false;
     const node = this.ids.nodeOf(memberId);
-    return node === this.#nodes.self || !this.#nodes.isAlive(node);
+    return node === this.#nodes.self || (isLeader && !this.#nodes.isAlive(node));
   }
 
   #sweepLater(): void {
