@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeGuard, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
@@ -53,7 +53,10 @@ _SHOWN_CHARACTERS = 80
 
 def invalid(method: str, param: str, wanted: str, value: object) -> GomsgError:
     """The error of an argument that is not what it has to be. Nothing was sent."""
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except Exception:  # noqa: BLE001 - such as of an int with more digits than Python writes
+        shown = type(value).__name__
     if len(shown) > _SHOWN_CHARACTERS:
         shown = f"{shown[:_SHOWN_CHARACTERS]}…"
     return failure("INVALID_REQUEST", f"{method}: {param}: give {wanted}, not {shown}", method=method, subject=param)
@@ -103,9 +106,22 @@ def integer(method: str, param: str, value: object, low: int, high: int) -> int:
 
 
 def number(method: str, param: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise invalid(method, param, "a number", value)
-    return float(value)
+    try:
+        converted = float(value)
+    except OverflowError:
+        converted = math.nan
+    if math.isnan(converted):
+        raise invalid(method, param, "a number", value)
+    return converted
+
+
+def _is_finite(value: object) -> TypeGuard[int | float]:
+    # An int is never infinite, but too large for math.isfinite beyond 1e308.
+    return (isinstance(value, int) and not isinstance(value, bool)) or (
+        isinstance(value, float) and math.isfinite(value)
+    )
 
 
 def enum_number(method: str, param: str, value: object, numbers: Mapping[str, T]) -> T:
@@ -122,7 +138,7 @@ def duration(method: str, param: str, value: object, target: Duration) -> None:
         whole, nanos = value.days * 86_400 + value.seconds, value.microseconds * 1000
         if whole < 0 < nanos:
             whole, nanos = whole + 1, nanos - _NANOS
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    elif _is_finite(value):
         whole = int(value)
         nanos = round((value - whole) * _NANOS)
         if abs(nanos) == _NANOS:
@@ -144,7 +160,7 @@ def timestamp(method: str, param: str, value: object, target: Timestamp) -> None
             raise invalid(method, param, "a datetime from the year 1 to 9999", value) from None
         target.seconds = since.days * 86_400 + since.seconds
         target.nanos = since.microseconds * 1000
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    elif _is_finite(value):
         whole = math.floor(value)
         nanos = min(round((value - whole) * _NANOS), _NANOS - 1)
         if not -62_135_596_800 <= whole <= _MAX_TIMESTAMP_SECONDS:

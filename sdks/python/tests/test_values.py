@@ -38,7 +38,7 @@ def test_durations(given: object, seconds: int, nanos: int) -> None:
     assert (target.seconds, target.nanos) == (seconds, nanos)
 
 
-@pytest.mark.parametrize("given", [math.nan, math.inf, "1", True, None, 1e15])
+@pytest.mark.parametrize("given", [math.nan, math.inf, "1", True, None, 1e15, 10**400, pytest.param(10**5000, id="digits")])
 def test_what_is_no_duration(given: object) -> None:
     with pytest.raises(gomsg.InvalidArgumentError, match="m: p: give"):
         _values.duration("m", "p", given, Duration())
@@ -136,3 +136,35 @@ def test_a_session_with_one_slow_call_is_retired() -> None:
     assert (len(opened), closed) == (2, [])
     sessions.settled(first, 1)
     assert closed == [7]
+
+
+@pytest.mark.parametrize("given", [10**400, pytest.param(-(10**5000), id="digits"), math.inf, 1e15])
+def test_what_is_no_moment(given: object) -> None:
+    with pytest.raises(gomsg.InvalidArgumentError, match="m: p: give"):
+        _values.timestamp("m", "p", given, Timestamp())
+
+
+def test_a_number_that_no_float_holds_is_refused() -> None:
+    with pytest.raises(gomsg.InvalidArgumentError, match="m: p: give a number"):
+        _values.number("m", "p", 10**400)
+
+
+def test_a_value_that_cannot_be_shown_is_refused_all_the_same() -> None:
+    class Broken:
+        def __repr__(self) -> str:
+            raise RuntimeError("no")
+
+    with pytest.raises(gomsg.InvalidArgumentError, match="not Broken"):
+        _values.string("m", "p", Broken())
+
+
+@pytest.mark.parametrize("option", ["timeout", "keepalive_interval", "retry_delay"])
+@pytest.mark.parametrize("given", [0, -1, math.inf, math.nan, 1e12, 10**400, True, "1", timedelta(days=400)])
+def test_what_is_no_time_of_a_client(option: str, given: Any) -> None:
+    with pytest.raises(gomsg.InvalidArgumentError, match=f"connect: {option}: give seconds"):
+        gomsg.connect(**{option: given})
+
+
+async def test_the_longest_and_the_shortest_times_of_a_client(address: str) -> None:
+    async with gomsg.connect(address, keepalive_interval=4_000_000, retry_delay=1e-9, max_retry_delay=1e-9) as client:
+        assert await client.kv.exists("k") in (True, False)
