@@ -136,13 +136,12 @@ export class PipelineClient {
     return this.#lanes.home.address;
   }
 
-  /** Where a call of this name may go, the node that leads it first. */
+  /** Where a call of this name may go, the node that leads it first unless it was out of reach. */
   addressesFor(route: string | undefined): readonly string[] {
     const { home, topology } = this.#lanes;
     const leader = topology?.isCluster && route !== undefined ? topology.leaderOf(route) : undefined;
-    return [
-      ...new Set([...(leader === undefined ? [] : [leader]), home.address, ...home.connection.addresses]),
-    ];
+    const first = leader === undefined || this.#lanes.isFailing(leader) ? [] : [leader];
+    return [...new Set([...first, home.address, ...home.connection.addresses])];
   }
 
   /** A node that led nothing, or could not be reached, elsewhere: the topology is asked for again. */
@@ -340,7 +339,7 @@ export class PipelineClient {
 
   // Ways.
 
-  #dispatch(call: Call, lane = this.#lanes.laneFor(call.route)): void {
+  #dispatch(call: Call, lane = this.#lanes.laneFor(call.route, call.sends > 0)): void {
     call.lane = lane;
     lane.outbox.enqueue(call);
   }
@@ -423,7 +422,9 @@ export class PipelineClient {
     if (performance.now() + delay_ms >= call.deadline_ms) return false;
     this.#observer.retried?.(call.method.name, error, delay_ms);
     call.moveTo(this.#delayed);
-    call.retryTimer = setTimeout(() => this.#dispatch(call), delay_ms);
+    // A node that shuts down takes nothing any more, though its connection may stand for as long as other calls last.
+    const beside = error.reason === ErrorReason.DRAINING ? this.#lanes.laneBeside(call.lane!) : undefined;
+    call.retryTimer = setTimeout(() => this.#dispatch(call, beside), delay_ms);
     return true;
   }
 

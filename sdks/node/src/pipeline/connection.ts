@@ -62,9 +62,14 @@ export class Connection {
     return this.#addresses;
   }
 
-  /** The last try failed, and it is too early for the next. */
-  get isBackingOff(): boolean {
-    return this.#link === undefined && this.#failures > 0 && performance.now() < this.#dialAgainAt_ms;
+  /** A link stands, as far as is known. */
+  get stands(): boolean {
+    return this.#link !== undefined && this.#wasConnected;
+  }
+
+  /** The last try failed, or the link broke before anything came over it. */
+  get isFailing(): boolean {
+    return this.#failures > 0 && !this.stands;
   }
 
   /** Nodes to try beside those that were given. */

@@ -47,10 +47,19 @@ export class Lanes {
     return this.#topology;
   }
 
-  /** The lane for a call of this name, and the address that it leads to. */
-  laneFor(name: string | undefined): Lane {
+  /**
+   * The lane for a call of this name. Any node passes a call on, so nothing waits for a connection to the leader while
+   * another one stands, unless `mayWait`: what servers tell as their addresses may lead nowhere from here. Meanwhile that
+   * connection is tried.
+   */
+  laneFor(name: string | undefined, mayWait: boolean): Lane {
     if (name === undefined || !this.#topology?.isCluster) return this.home;
-    return this.laneTo(this.#topology.leaderOf(name)) ?? this.home;
+    const lane = this.laneTo(this.#topology.leaderOf(name));
+    if (lane === undefined || lane.connection.stands || mayWait || !this.home.connection.stands) {
+      return lane ?? this.home;
+    }
+    lane.connection.want();
+    return this.home;
   }
 
   /** The lane to one node; undefined when it cannot be reached now, or there are too many. */
@@ -64,7 +73,23 @@ export class Lanes {
       lane.outbox.topologyEpoch = Number(this.#topology?.epoch ?? 0n);
       this.#leaders.set(address, lane);
     }
-    return lane.connection.isBackingOff ? undefined : lane;
+    if (!lane.connection.isFailing) return lane;
+    lane.connection.want();
+    return undefined;
+  }
+
+  /** A node was tried in vain last. */
+  isFailing(address: string): boolean {
+    return this.#leaders.get(address)?.connection.isFailing ?? false;
+  }
+
+  /** A lane to another node than this one leads to; undefined when there is none that may answer. */
+  laneBeside({ address }: Lane): Lane | undefined {
+    const lanes = this.home.connection.addresses
+      .filter((other) => other !== address)
+      .map((other) => this.laneTo(other))
+      .filter((lane) => lane !== undefined);
+    return lanes.find(({ connection }) => connection.stands) ?? lanes[0];
   }
 
   /** A hint of a server is followed unless the server runs alone. */

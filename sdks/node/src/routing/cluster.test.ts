@@ -1,15 +1,17 @@
 /** A client of several nodes: which of them a call goes to, and where it goes when that one is not there. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ErrorReason } from '../errors.ts';
 import { ClusterServiceGetTopologyResponseSchema } from '../gen/gomsg/v1/cluster_pb.js';
 import { KVService, KVServiceIncrementRequestSchema } from '../gen/gomsg/v1/kv_pb.js';
 import type { PipelineCall } from '../gen/gomsg/v1/pipeline_pb.js';
 import { PipelineClient } from '../pipeline.ts';
-import { type FakePipeline, methodNumbers, serveFakePipeline } from '../testing/fake-pipeline.ts';
+import { type FakePipeline, failure, methodNumbers, serveFakePipeline } from '../testing/fake-pipeline.ts';
 import { SLOTS, slotOf } from './slots.ts';
 
-const { increment } = KVService.method;
+const { get, increment } = KVService.method;
 const GET_TOPOLOGY = 408;
 const half = SLOTS / 2;
 const names = Array.from({ length: 40 }, (_, i) => `key${i}`);
@@ -79,11 +81,17 @@ function keysAt(node: FakePipeline): string[] {
   return node.calls.filter(({ method }) => method === methodNumbers.increment).map(keyOf);
 }
 
-/** Calls until the client knows the topology. */
+/** Calls until the client knows the topology, and is connected to the nodes that lead. */
 async function learn(): Promise<void> {
   await client.call(increment, { key: low[0]! });
   await nodes[0]!.until(() => nodes[0]!.calls.some(({ method }) => method === GET_TOPOLOGY));
   await client.call(increment, { key: low[0]! });
+  await client.call(get, { key: high[0]! });
+  if (nodes[leaders[1]]!.address !== client.address) await standing(nodes[leaders[1]]!);
+}
+
+async function standing(node: FakePipeline): Promise<void> {
+  await node.until(() => node.streams.size > 0);
 }
 
 describe('calls to a cluster', () => {
@@ -166,6 +174,50 @@ describe('calls to a cluster', () => {
     nodes[0]!.stop();
     await client.call(increment, { key: low[0]! });
     expect(keysAt(nodes[1]!)).toContain(low[0]);
+  });
+});
+
+describe('calls while something is wrong with a leader', () => {
+  it('are not held up by one whose address leads nowhere', async () => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1');
+    try {
+      await once(silent, 'listening');
+      const { port } = silent.address() as AddressInfo;
+      const nowhere = { address: `127.0.0.1:${port}` } as FakePipeline;
+      nodes[0]!.rule = (call) =>
+        call.method === GET_TOPOLOGY ? topology([nodes[0]!, nowhere, nodes[2]!]) : undefined;
+      await client.call(increment, { key: low[0]! });
+      await nodes[0]!.until(() => nodes[0]!.calls.some(({ method }) => method === GET_TOPOLOGY));
+      await client.call(increment, { key: low[0]! });
+      await Promise.all(high.map((key) => client.call(increment, { key }, { timeout_ms: 2_000 })));
+      expect(keysAt(nodes[0]!)).toEqual(expect.arrayContaining(high));
+    } finally {
+      silent.close();
+    }
+  });
+
+  it('go to it again once it is back', async () => {
+    await learn();
+    nodes[1]!.stop();
+    await client.call(increment, { key: high[0]! });
+    await nodes[1]!.start();
+    const before = keysAt(nodes[1]!).length;
+    await vi.waitUntil(async () => {
+      await client.call(increment, { key: high[0]! });
+      return keysAt(nodes[1]!).length > before;
+    });
+  });
+
+  it('go elsewhere when it shuts down, however long its other calls take', async () => {
+    const addresses = [nodes[0]!, nodes[1]!].map(({ address }) => address);
+    const given = new PipelineClient({ addresses, retryDelay_ms: 5, maxRetryDelay_ms: 20 });
+    try {
+      nodes[0]!.rule = () => failure(14, ErrorReason.DRAINING, 'it shuts down');
+      await given.call(get, { key: 'k' });
+      expect(nodes[1]!.calls).toHaveLength(1);
+    } finally {
+      await given.close(0);
+    }
   });
 });
 

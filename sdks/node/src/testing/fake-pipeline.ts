@@ -136,6 +136,7 @@ export class FakePipeline {
 
   #serve(stream: Stream): void {
     this.streams.add(stream);
+    this.#changed();
     stream.on('data', (frame: PipelineServiceExecuteRequest) => {
       this.frames.push(frame);
       const results: MessageInitShape<typeof PipelineResultSchema>[] = [];
