@@ -30,7 +30,8 @@ export interface RemovalStep {
 export function answerRemoval(rounds: AsyncIterable<readonly RemovalStep[]>, reply: Reply): void {
   let deleted = 0;
   const remove = async (step: RemovalStep): Promise<void> => {
-    deleted += await removeKeys(step);
+    const removed = await removeKeys(step);
+    deleted += removed;
   };
   const removeAll = async (): Promise<void> => {
     for await (const steps of rounds) {

@@ -79,4 +79,25 @@ describe('members that outlived their subscriptions', () => {
     expect(vi.getTimerCount()).toBe(0);
     expect(await node.members('t', 'g')).toHaveLength(1);
   });
+
+  it('are removed a while after their node is dead and another came to lead', async () => {
+    const node = await restarted({ nodeId: 'n2' });
+    node.group.isLeader = false;
+    vi.advanceTimersByTime(SWEEP_DELAY_MS);
+    expect(await node.members('t', 'g')).toHaveLength(1);
+    node.group.isLeader = true;
+    vi.advanceTimersByTime(SWEEP_DELAY_MS - 1);
+    expect(await node.members('t', 'g')).toHaveLength(1);
+    vi.advanceTimersByTime(1);
+    expect(await node.members('t', 'g')).toEqual([]);
+    node.server.close();
+  });
+
+  it('of this node are removed by it whoever leads', async () => {
+    const node = await restarted();
+    node.group.isLeader = false;
+    vi.advanceTimersByTime(SWEEP_DELAY_MS);
+    expect(await node.members('t', 'g')).toEqual([]);
+    node.server.close();
+  });
 });
