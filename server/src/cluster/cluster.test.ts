@@ -5,9 +5,9 @@ import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import { KVService } from '../gen/gomsg/v1/kv_pb.js';
 import { QueueService } from '../gen/gomsg/v1/queue_pb.js';
 import { StreamService } from '../gen/gomsg/v1/stream_pb.js';
-import { ClusterProcess } from './testing/cluster-process.ts';
+import { type ClusterNode, ClusterProcess } from './testing/cluster-process.ts';
 
-const { set, get, getMany, keys } = KVService.method;
+const { set, get, getMany, keys, scan, watch, deletePattern } = KVService.method;
 const bytes = (text: string) => Buffer.from(text);
 const text = (value: Uint8Array) => Buffer.from(value).toString();
 
@@ -81,4 +81,105 @@ test('without a majority writes fail and name who is missing; with it they go on
     await first!.client.unary(set, { key: 'k', value: bytes('x') }, { timeout_ms: 3_000 });
     return true;
   });
+});
+
+/** Follows all keys with a prefix, from node to node: opens the watch again where it stopped when it ends. */
+class Follower {
+  /** `key@version` of every event. */
+  readonly told: string[] = [];
+  opened = 0;
+  readonly #nodes: readonly ClusterNode[];
+  #token: Uint8Array = new Uint8Array();
+  #isOver = false;
+
+  constructor(nodes: readonly ClusterNode[]) {
+    this.#nodes = nodes;
+  }
+
+  async run(): Promise<void> {
+    while (!this.#isOver) {
+      const { client } = this.#nodes[this.opened % this.#nodes.length]!;
+      const stream = client.stream(watch, {
+        target: { case: 'prefix', value: 'w-' },
+        resumeToken: this.#token,
+      });
+      try {
+        for await (const { subscribed, events, resumeToken } of stream) {
+          this.told.push(...events.map(({ key, revision }) => `${key}@${revision}`));
+          this.#token = resumeToken;
+          if (subscribed) this.opened++;
+          if (this.#isOver) break;
+        }
+      } catch (error) {
+        expect(error).toMatchObject({
+          reason: expect.toBeOneOf([ErrorReason.NOT_LEADER, ErrorReason.NO_QUORUM]),
+        });
+      } finally {
+        stream.cancel();
+      }
+    }
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
+}
+
+test('nodes that lack replicas take calls about all keys, and a watch goes on when leaders die', {
+  timeout: 120_000,
+}, async () => {
+  await using cluster = await ClusterProcess.start(5, ['--groups=8', '--replication=3']);
+  const [first, second, third] = cluster.nodes as ClusterNode[];
+  const status = () => second!.client.unary(ClusterService.method.status, {});
+  for (const group of (await status()).groups.slice(1)) expect(group.voterNodeIds).toHaveLength(3);
+
+  for (const [i, key] of names.entries()) {
+    await cluster.nodes[i % 5]!.client.unary(set, { key, value: bytes(`value of ${key}`) });
+  }
+  await second!.client.unary(QueueService.method.push, { queue: 'jobs', payload: bytes('a job') });
+  await third!.client.unary(StreamService.method.publish, { topic: 'events', payload: bytes('an event') });
+  for (const { client } of cluster.nodes) {
+    const found = await client.unary(getMany, { keys: names });
+    expect(found.entries.map(({ value }) => text(value))).toEqual(names.map((key) => `value of ${key}`));
+    const { entries } = await client.unary(scan, { prefix: 'key-', limit: 1_000 });
+    expect(entries.map(({ key }) => key)).toEqual([...names].sort());
+    expect((await client.unary(QueueService.method.list, {})).queues.map(({ queue }) => queue)).toEqual([
+      'jobs',
+    ]);
+    expect((await client.unary(StreamService.method.list, {})).topics.map(({ topic }) => topic)).toEqual([
+      'events',
+    ]);
+  }
+  expect((await third!.client.unary(deletePattern, { pattern: 'key-1*' })).deleted).toBe(11n);
+  expect((await second!.client.unary(keys, { pattern: 'key-*' })).keys).toHaveLength(29);
+
+  const follower = new Follower([second!, third!]);
+  const following = follower.run();
+  await cluster.until('the watch is in place', async () => follower.opened > 0);
+  const written: string[] = [];
+  const write = async (round: number): Promise<void> => {
+    for (const name of names) {
+      const key = `w-${name}`;
+      await cluster.until(`${key} is written`, async () => {
+        const request = { key, value: bytes(`${round}`) };
+        const { version } = await third!.client.unary(set, request, { timeout_ms: 5_000 });
+        written.push(`${key}@${version}`);
+        return true;
+      });
+    }
+  };
+  await write(1);
+  const led = (await status()).groups.filter(({ leaderNodeId }) => leaderNodeId === first!.name);
+  expect(led.length).toBeGreaterThan(0);
+  const writing = write(2);
+  await cluster.kill(first!);
+  await writing;
+  await cluster.until('everything is told', async () =>
+    written.every((event) => follower.told.includes(event)),
+  );
+  follower.end();
+  await third!.client.unary(set, { key: 'w-last', value: bytes('') });
+  await following;
+  expect(new Set(follower.told).size).toBe(follower.told.length);
+  expect(follower.opened).toBeGreaterThan(1);
 });
