@@ -321,13 +321,15 @@ describe('a call that nobody waits for any more', () => {
   test('timed out: a write says that it may still be applied, and its late answer harms nobody', async () => {
     await using fake = await serveFakePipeline();
     await using client = clientOf(fake);
+    // With a connection that stands it goes out at once, long before it is late.
+    await client.call(get, { key: 'a' });
     fake.rule = ({ method }) => (method === methodNumbers.increment ? 'hold' : undefined);
-    const error = await failed(client.call(increment, { key: 'n' }, { timeout_ms: 30 }));
+    const error = await failed(client.call(increment, { key: 'n' }, { timeout_ms: 100 }));
     expect(error.reason).toBe(ErrorReason.DEADLINE_EXCEEDED);
     expect(error.message).toContain('may still be applied');
     const [sent] = writes(fake);
     expect(sent!.timeoutMs).toBeGreaterThan(0);
-    expect(sent!.timeoutMs).toBeLessThanOrEqual(30);
+    expect(sent!.timeoutMs).toBeLessThanOrEqual(100);
     fake.release();
     fake.rule = () => undefined;
     await client.call(increment, { key: 'n' });
