@@ -242,7 +242,10 @@ class ChaosRun implements AsyncDisposable {
       lanes.push(new RegisterLane(++id, caller, this.#keys, this.#own()));
       lanes.push(new CounterLane(++id, caller, this.#keys, this.#own()));
     }
-    lanes.push(new RegisterLane(++id, callers[0]!, this.#keys, this.#own()));
+    for (const { door } of cluster.nodes) {
+      const caller = this.#pinned(door.address);
+      lanes.push(new RegisterLane(++id, caller, this.#keys, this.#own(), { isReader: true }));
+    }
     for (let i = 0; i < 2; i++) lanes.push(new Producer(this.#connect(cluster), this.#queue, this.#own()));
     for (let i = 0; i < 2; i++) lanes.push(new Publisher(this.#connect(cluster), this.#stream, this.#own()));
     return lanes;

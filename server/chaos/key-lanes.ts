@@ -13,6 +13,7 @@ const KEYS = 4;
 /** Then they go on to others: a key's history stays short enough to be checked, and long enough to span a fault. */
 const KEY_LIFE_MS = 12_000;
 const THINK_MS = 25;
+const READER_THINK_MS = 10;
 /** After a call without an answer: its node is likely to be gone, and each such write makes the check harder. */
 const THINK_AFTER_LOSS_MS = 300;
 /** No lane goes on with a key that so many writes without an answer hang over. */
@@ -62,15 +63,31 @@ export class KeyHistories {
   }
 }
 
+export interface RegisterLaneOptions {
+  /**
+   * A node that is cut off leaves writes without an answer: only who does not write goes on asking it, and sees
+   * whether it answers with old news.
+   */
+  readonly isReader?: boolean;
+}
+
 export class RegisterLane implements Lane {
   readonly name: string;
   readonly #id: number;
   readonly #caller: KeyCaller;
   readonly #histories: KeyHistories;
   readonly #random: Random;
+  readonly #isReader: boolean;
   #values = 0;
 
-  constructor(id: number, caller: KeyCaller, histories: KeyHistories, random: Random) {
+  constructor(
+    id: number,
+    caller: KeyCaller,
+    histories: KeyHistories,
+    random: Random,
+    { isReader = false }: RegisterLaneOptions = {},
+  ) {
+    this.#isReader = isReader;
     this.name = `register lane ${id}`;
     this.#id = id;
     this.#caller = caller;
@@ -81,13 +98,14 @@ export class RegisterLane implements Lane {
   async run(stop: AbortSignal): Promise<void> {
     while (!stop.aborted) {
       const answered = await this.#step();
-      await think(answered ? THINK_MS : THINK_AFTER_LOSS_MS, this.#random, stop);
+      const pause_ms = this.#isReader ? READER_THINK_MS : THINK_MS;
+      await think(answered ? pause_ms : THINK_AFTER_LOSS_MS, this.#random, stop);
     }
   }
 
   async #step(): Promise<boolean> {
     const key = this.#histories.keyOf('register', this.#random);
-    const dice = this.#histories.mayWrite(key) ? this.#random.next() : 0;
+    const dice = !this.#isReader && this.#histories.mayWrite(key) ? this.#random.next() : 0;
     if (dice < 0.4) return this.#get(key);
     if (dice < 0.7) return this.#set(key);
     if (dice < 0.92) return this.#cas(key);
