@@ -55,6 +55,16 @@ describe('a raw client', () => {
     expect(requests[0]).toMatchObject({ key: 'name', value: text.encode('alice') });
   });
 
+  test('fails a call whose token cannot be had as any other', async () => {
+    using client = closing(
+      connect({ address: '127.0.0.1:1', token: () => Promise.reject(new Error('the vault is closed')) }),
+    );
+    await expect(client.kv.get({ key: 'k' })).rejects.toMatchObject({
+      name: 'UnavailableError',
+      message: expect.stringContaining('the vault is closed'),
+    });
+  });
+
   test('sends its token with every call', async () => {
     const seen: unknown[] = [];
     await using fake = await serveFakeKv({

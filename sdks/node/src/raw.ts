@@ -9,7 +9,7 @@ import type { Channel } from '@grpc/grpc-js';
 import { type CallOptions, createClientFactory, Metadata } from 'nice-grpc';
 import { checkAddresses, DEFAULT_ADDRESS } from './addresses.ts';
 import { callErrors, type TimeoutOption } from './call-errors.ts';
-import { type ChannelSettings, callMetadata, openChannel } from './channel.ts';
+import { type ChannelSettings, callMetadata, openChannel, type Token } from './channel.ts';
 import { ErrorReason, GomsgError, GrpcCode, gomsgError } from './errors.ts';
 import { ClusterService } from './gen/gomsg/v1/cluster_pb.js';
 import { KVService } from './gen/gomsg/v1/kv_pb.js';
@@ -17,6 +17,7 @@ import { PipelineService } from './gen/gomsg/v1/pipeline_pb.js';
 import { QueueService } from './gen/gomsg/v1/queue_pb.js';
 import { StreamService } from './gen/gomsg/v1/stream_pb.js';
 import { serviceDefinition } from './service-definition.ts';
+import { noToken } from './service-error.ts';
 
 export { DEFAULT_ADDRESS, Metadata };
 
@@ -98,10 +99,18 @@ function clientFactory({ token }: ChannelSettings) {
   if (token === undefined) return factory;
   return factory.use(async function* authorized(call, options) {
     const metadata = Metadata(options.metadata);
-    for (const [name, value] of Object.entries((await callMetadata(token)).getMap()))
+    for (const [name, value] of Object.entries((await authorization(token, call.method.path)).getMap()))
       metadata.set(name, value);
     return yield* call.next(call.request, { ...options, metadata });
   });
+}
+
+async function authorization(token: Token, path: string) {
+  try {
+    return await callMetadata(token);
+  } catch (cause) {
+    throw noToken(cause, path);
+  }
 }
 
 /** The nodes of `addresses`, one of them current; a connection to each that was needed so far. */
