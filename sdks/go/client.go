@@ -3,6 +3,7 @@ package gomsg
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -138,7 +139,9 @@ func (c *Client) unaryUntold(
 		if !isOwn {
 			timeout = c.options.Timeout
 		}
-		made.timeout = timeout + max(wait, 0)
+		if made.timeout = timeout + max(wait, 0); made.timeout < timeout { // Longer than a duration can say.
+			made.timeout = math.MaxInt64
+		}
 		made.deadline = time.Now().Add(made.timeout)
 		// The line of deadlines is of calls with the same timeout; others have a timer of their own.
 		made.watched = !isOwn && wait <= 0

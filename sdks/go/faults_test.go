@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -245,5 +246,22 @@ func TestAStreamWhoseParameterIsNotUTF8IsRefusedByName(t *testing.T) {
 		if !errors.Is(err, gomsg.ReasonInvalidRequest) || !strings.Contains(err.Error(), method+": it is not UTF-8") {
 			t.Errorf("%s gave %v", method, err)
 		}
+	}
+}
+
+func TestAMessageThatNoClientDeliveredIsNotSettled(t *testing.T) {
+	message := gomsg.QueueMessage{ID: "jobs#1.1"}
+	_, extended := message.Extend(time.Second)
+	for _, err := range []error{message.Ack(), message.Nack(), extended} {
+		if !errors.Is(err, gomsg.ReasonInvalidRequest) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestAWaitBeyondAllDurationsIsTheServersToRefuse(t *testing.T) {
+	client, ctx := connect(t, sharedNode(t).Address), context.Background()
+	if _, err := client.Queue.PopTimeout(ctx, "long:jobs", math.MaxInt64); !errors.Is(err, gomsg.ReasonInvalidDuration) {
+		t.Errorf("got %v", err)
 	}
 }

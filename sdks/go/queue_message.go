@@ -46,19 +46,33 @@ func newQueueMessage(client *Client, from *gomsgv1.QueueDelivery) *QueueMessage 
 // Ack settles the delivery: the message is done and removed. Fails with DELIVERY_NOT_FOUND when it was settled already
 // or its lease ran out. The client's Timeout holds.
 func (m *QueueMessage) Ack() error {
+	if m.client == nil {
+		return notDelivered("queue.ack")
+	}
 	return m.client.Queue.Ack(context.Background(), m.ID)
 }
 
 // Nack gives the delivery back: the message becomes ready again at once, after the option Delay, or after the backoff of
 // the queue. Fails with DELIVERY_NOT_FOUND. The client's Timeout holds.
 func (m *QueueMessage) Nack(options ...QueueNackOptions) error {
+	if m.client == nil {
+		return notDelivered("queue.nack")
+	}
 	return m.client.Queue.Nack(context.Background(), m.ID, options...)
 }
 
 // Extend lets the lease end the given time from now, and returns that moment. Fails with DELIVERY_NOT_FOUND. The
 // client's Timeout holds.
 func (m *QueueMessage) Extend(lease time.Duration) (time.Time, error) {
+	if m.client == nil {
+		return time.Time{}, notDelivered("queue.extend")
+	}
 	return m.client.Queue.Extend(context.Background(), m.ID, lease)
+}
+
+// notDelivered is the error of a message that a program made itself, such as for a test of its handler.
+func notDelivered(method string) error {
+	return invalid(method, "message", "no client delivered it")
 }
 
 // rejectDelivery gives a delivery back whose handler failed. One that cannot be given back comes again when its lease
