@@ -128,7 +128,7 @@ class Follower {
 test('nodes that lack replicas take calls about all keys, and a watch goes on when leaders die', {
   timeout: 120_000,
 }, async () => {
-  await using cluster = await ClusterProcess.start(5, ['--groups=8', '--replication=3']);
+  await using cluster = await ClusterProcess.start(5, ['--groups=5', '--replication=3']);
   const [first, second, third] = cluster.nodes as ClusterNode[];
   const status = () => second!.client.unary(ClusterService.method.status, {});
   for (const group of (await status()).groups.slice(1)) expect(group.voterNodeIds).toHaveLength(3);

@@ -64,6 +64,13 @@ export function inDoubt(failure: Failure): Failure {
 /** Why the core did not take a proposal or a read. Throws what is no refusal. */
 export function refused(error: unknown, whenNotLeader: () => Failure): Failure {
   if (error instanceof NotLeaderError) return whenNotLeader();
+  if (error instanceof ProposalDroppedError && error.reason === 'transferring') {
+    return {
+      reason: ErrorReason.NOT_LEADER,
+      message: 'the leader is handing over to another node; nothing was done',
+      retryAfter_ms: RETRY_AFTER_MS,
+    };
+  }
   if (error instanceof ProposalDroppedError)
     return overloaded(`the log did not take the write: ${error.reason}`);
   if (error instanceof ReadRefusedError) return overloaded(`the read was not taken: ${error.reason}`);
