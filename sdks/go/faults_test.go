@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -263,5 +264,44 @@ func TestAWaitBeyondAllDurationsIsTheServersToRefuse(t *testing.T) {
 	client, ctx := connect(t, sharedNode(t).Address), context.Background()
 	if _, err := client.Queue.PopTimeout(ctx, "long:jobs", math.MaxInt64); !errors.Is(err, gomsg.ReasonInvalidDuration) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestASubscriptionWithoutANameSeesPartitionsAddedAndPassesOverWhatIsGoneWhileItWasCut(t *testing.T) {
+	node := sharedNode(t)
+	proxy := testnode.NewProxy(t, node.Address)
+	client, publisher, ctx := connect(t, proxy.Address), connect(t, node.Address), testContext(t)
+	const topic = "grown:events"
+	must[*gomsg.TopicSettings](t)(publisher.Stream.Create(ctx, topic, gomsg.StreamCreateOptions{Partitions: gomsg.Ptr(1)}))
+	received := make(chan string, 100)
+	subscription := must[*gomsg.Subscription](t)(client.Stream.Subscribe(ctx, topic, func(message *gomsg.StreamMessage) {
+		received <- string(message.Data)
+	}))
+	publish := func(data string, partition int) {
+		must[string](t)(publisher.Stream.Publish(ctx, topic, data, gomsg.StreamPublishOptions{Partition: gomsg.Ptr(partition)}))
+	}
+	publish("before", 0)
+	if data := next(t, received); data != "before" {
+		t.Errorf("%q came", data)
+	}
+	proxy.Refuse(true)
+	for range 5 {
+		publish("purged", 0)
+	}
+	must[uint64](t)(publisher.Stream.Purge(ctx, topic))
+	must[*gomsg.TopicSettings](t)(publisher.Stream.Configure(ctx, topic, gomsg.StreamConfigureOptions{Partitions: gomsg.Ptr(3)}))
+	for partition := range 3 {
+		publish(fmt.Sprint("kept ", partition), partition)
+	}
+	proxy.Refuse(false)
+	came := []string{next(t, received), next(t, received), next(t, received)}
+	publish("after", 2)
+	came = append(came, next(t, received))
+	slices.Sort(came)
+	if want := []string{"after", "kept 0", "kept 1", "kept 2"}; !slices.Equal(came, want) {
+		t.Errorf("%v came, want %v", came, want)
+	}
+	if err := subscription.Err(); err != nil {
+		t.Error(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 // Hooks are told what a client does: for traces, metrics and logs. All may be nil. They run on the caller's goroutine
 // (OnCall) or on one of the client's, so they must be quick and safe for concurrent use; a panic in one is dropped.
+// OnConnect and OnDisconnect must not wait for calls of the client: until they return, it sends nothing to that node.
 type Hooks struct {
 	// OnCall is told of every call before it is made. The context that it returns, if not nil, goes on with the call.
 	// The function that it returns, if not nil, is told how the call ended.
