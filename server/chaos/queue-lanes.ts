@@ -20,6 +20,8 @@ const LEASE_S = 3;
 /** Where a delivery is on its way for long, its lease may be over before it is received. */
 const LEASE_US = LEASE_S * 1e6;
 const SETTINGS = { lease: LEASE_S, maxDeliveries: 10_000, retryBackoff: 0.05, retryBackoffMax: 0.2 };
+/** Clocks of the machine count milliseconds. */
+const CLOCK_MARGIN_MS = 5;
 const POP_WAIT_S = 1;
 const THINK_MS = 15;
 const THINK_AFTER_LOSS_MS = 300;
@@ -162,7 +164,16 @@ export class Popper implements Lane {
   }
 }
 
-/** A stream of deliveries, one at a time: so each was handed out after the one before it was settled. */
+/**
+ * When a delivery was handed out, as its lease says: by the clock of the node that led, which is that of this machine. A
+ * consumer cannot tell: deliveries wait for it while it settles others, also beyond their lease, which frees its credit.
+ */
+function handedOutAt_us({ leaseExpiresAt }: QueueMessage): number {
+  const age_ms = Date.now() - (leaseExpiresAt.getTime() - LEASE_S * 1_000) + CLOCK_MARGIN_MS;
+  return monotonicTime_us() - age_ms * 1_000;
+}
+
+/** A stream of deliveries. */
 export class Consumer implements Lane {
   readonly name = 'queue consumer';
   readonly #id: number;
@@ -195,12 +206,10 @@ export class Consumer implements Lane {
       },
     });
     while (!stop.aborted) {
-      let askedAt_us = monotonicTime_us();
       const subscription = client.queue.consume(
         QUEUE,
         async (message) => {
-          this.#ledger.delivered(message, this.#id, askedAt_us);
-          askedAt_us = monotonicTime_us();
+          this.#ledger.delivered(message, this.#id, handedOutAt_us(message));
           await this.#ledger.settle(message, this.#random.chance(NACK_CHANCE) ? 'nack' : 'ack');
         },
         { credit: 1, lease: LEASE_S, signal: stop, onError: (error) => this.#ledger.complaints.take(error) },
