@@ -1,5 +1,5 @@
 /** A topic under chaos: publishers, a group, a plain reader, and the history of what they were told. */
-import { type Client, connect, type StreamMessage, type Subscription } from '@gomsg/client';
+import { type Client, connect, type StreamMessage } from '@gomsg/client';
 import type { Random } from '../src/raft/testing/random.ts';
 import { monotonicTime_us } from '../src/testing/histories/history.ts';
 import {
@@ -235,7 +235,6 @@ export class Reader implements Lane {
   readonly name = 'stream reader';
   readonly #client: Client;
   readonly #ledger: StreamLedger;
-  #subscription: Subscription<StreamMessage> | undefined;
 
   constructor(client: Client, ledger: StreamLedger) {
     this.#client = client;
@@ -244,11 +243,19 @@ export class Reader implements Lane {
 
   async run(stop: AbortSignal): Promise<void> {
     const { readings } = this.#ledger;
-    this.#subscription = this.#client.stream.subscribe(TOPIC, { start: 'earliest', signal: stop });
-    for await (const { partition, offset, data } of this.#subscription) {
-      const records = readings.get(partition) ?? [];
-      readings.set(partition, records);
-      records.push({ offset, message: data });
+    while (!stop.aborted) {
+      const subscription = this.#client.stream.subscribe(TOPIC, { start: 'earliest', signal: stop });
+      try {
+        for await (const { partition, offset, data } of subscription) {
+          const records = readings.get(partition) ?? [];
+          readings.set(partition, records);
+          records.push({ offset, message: data });
+        }
+      } catch (error) {
+        // Only what was never in place gives up by itself; what was must not end.
+        if (readings.size > 0) throw error;
+        this.#ledger.complaints.take(error);
+      }
     }
   }
 }
