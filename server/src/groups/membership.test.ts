@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { nodeOf, replicaId } from '../cluster/replica-id.ts';
 import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import { type ConfigurationChange, type Message, makeConfiguration, members } from '../raft/index.ts';
+import { groupRange } from '../state/keys.ts';
 import type { Group } from './group.ts';
 import { MemoryLog } from './memory-log.ts';
 import { ConnectedHosts } from './testing/connected-hosts.ts';
@@ -384,5 +385,20 @@ describe('a log in memory', () => {
     for (let index = 1; index <= 100; index++) log.append(1, [{ index, term: 1, kind: 0, data }]);
     log.release(1, 100);
     expect(log.groupState(1).firstIndex).toBe(91);
+  });
+});
+
+describe('a replica that cannot be made', () => {
+  it('costs its messages, and not the node', async () => {
+    const hosts = await alone();
+    const { store } = hosts.node(2);
+    // What a node has of a group without a record is from the time when it ran alone: no other replica may go on from it.
+    store.put(`${groupRange(1).from}k`, Uint8Array.of(1));
+    const group = hosts.node(1).group();
+    group.changeMembers(change([['add-learner', replicaId(2, 1)]]));
+    await hosts.until(() => hosts.node(2).bugs.length > 1, 'the leader to ask twice');
+    expect(hosts.node(2).bugs[0]).toContain('has data here that is not of replica');
+    expect(hosts.node(2).host.group(1)).toBeUndefined();
+    await hosts.during(set(group, 'key', 'written meanwhile'));
   });
 });

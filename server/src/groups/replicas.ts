@@ -118,16 +118,19 @@ export class Replicas {
     if (making !== undefined || !this.#isToCome(group, to)) return;
     const made: Making = { replicaId: to, early: [message] };
     this.#making.set(group, made);
-    this.#inTurn(group, () => this.#ensure(group, to))
-      .catch((error: unknown) => {
+    this.#inTurn(group, () => this.#ensure(group, to)).then(
+      () => {
+        this.#making.delete(group);
+        this.#host.receive(group, made.early);
+      },
+      (error: unknown) => {
+        // They are dropped: taken once more they would only ask for it again, at once and without end.
+        this.#making.delete(group);
         // The node stops; the leader goes on asking, and the next start finds what there is.
         if (error instanceof CheckpointAbandonedError) return;
         this.#host.reportBug(error, `making replica ${to} of group ${group}`);
-      })
-      .finally(() => {
-        this.#making.delete(group);
-        this.#host.receive(group, made.early);
-      });
+      },
+    );
   }
 
   /** The replica that a snapshot is for, made when it is one to come; undefined when it cannot be. */

@@ -29,6 +29,8 @@ import { type CrashableStore, StoreDisk } from './crashable-store.ts';
 
 /** Rounds of the event loop in a tick: enough for a write to reach the disks of all and come back. */
 const TURNS_PER_TICK = 30;
+/** Longest time of a message that lost its way: long enough for a replica to be gone when it arrives. */
+const STRAGGLER_TICKS = 40;
 const START_MS = 1_767_225_600_000;
 
 export interface HostsOptions {
@@ -58,6 +60,7 @@ export interface HostsObserver {
   onMessage?(to: ConnectedNode, message: Message): void;
   onLost?(message: Message, why: string): void;
   onSnapshot?(from: ConnectedNode, message: SnapshotMessage): void;
+  onSnapshotTaken?(to: ConnectedNode, message: SnapshotMessage): void;
 }
 
 /** What happens to messages. Snapshots are only cut, never lost or delayed. */
@@ -68,6 +71,8 @@ export interface Weather {
   duplication: number;
   /** Most ticks that it is under way; each is drawn from 0 to this. */
   delay_ticks: number;
+  /** Probability that it is under way for up to `STRAGGLER_TICKS`. */
+  stragglers: number;
 }
 
 interface UnderWay {
@@ -116,7 +121,7 @@ export class ConnectedNode {
 
 export class SimulatedHosts {
   readonly nodes: readonly ConnectedNode[];
-  readonly weather: Weather = { loss: 0, duplication: 0, delay_ticks: 0 };
+  readonly weather: Weather = { loss: 0, duplication: 0, delay_ticks: 0, stragglers: 0 };
   readonly random: Random;
   now = 0;
   /** Snapshots that were sent, by the number of the node that they went to. */
@@ -280,7 +285,7 @@ export class SimulatedHosts {
 
   #send(from: number, group: number, message: Message): void {
     this.messages++;
-    const { loss, duplication, delay_ticks } = this.weather;
+    const { loss, duplication, delay_ticks, stragglers } = this.weather;
     const to = nodeOf(message.to);
     if (this.random.chance(loss) || !this.filter(to, message)) {
       this.observer.onLost?.(message, 'chance');
@@ -288,7 +293,8 @@ export class SimulatedHosts {
     }
     const copies = this.random.chance(duplication) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
-      const due = this.now + (delay_ticks === 0 ? 0 : this.random.below(delay_ticks + 1));
+      const most = stragglers > 0 && this.random.chance(stragglers) ? STRAGGLER_TICKS : delay_ticks;
+      const due = this.now + (most === 0 ? 0 : this.random.below(most + 1));
       this.#underWay.push({ from, to, group, message, due });
     }
   }
@@ -314,6 +320,7 @@ export class SimulatedHosts {
     try {
       const taken = this.node(to).host.receiveSnapshot(group, message, this.#inPieces(chunks, check));
       await Promise.race([taken, gone.promise]);
+      this.observer.onSnapshotTaken?.(this.node(to), message);
       check();
     } finally {
       this.#streams = this.#streams.filter((one) => one !== stream);

@@ -40,12 +40,54 @@ function commitAnyTerm(log: RaftLog): void {
 }
 
 /** Leaders come and go, nodes crash and return. */
-const UNSTABLE: Partial<Temper> = { disk: 170, elections: 5, crashes: 12, restarts: 30, cuts: 0, churn: 0 };
+const UNSTABLE: Partial<Temper> = {
+  disk: 170,
+  elections: 5,
+  crashes: 12,
+  restarts: 30,
+  cuts: 0,
+  churn: 0,
+  stalls: 0,
+};
 /** The same, with slow disks. */
-const SLOW_DISKS: Partial<Temper> = { disk: 20, elections: 10, crashes: 10, restarts: 40, cuts: 0, churn: 0 };
+const SLOW_DISKS: Partial<Temper> = {
+  disk: 40,
+  elections: 10,
+  crashes: 20,
+  restarts: 80,
+  cuts: 0,
+  churn: 0,
+  stalls: 3,
+  healing: 3,
+};
 /** Leaders come and go, the network breaks, everybody is up. */
-const CONTESTED: Partial<Temper> = { disk: 170, elections: 20, crashes: 0, cuts: 2, churn: 0 };
-const CHURNING: Partial<Temper> = { churn: 50, elections: 10, applying: 20, crashes: 0.5 };
+const CONTESTED: Partial<Temper> = {
+  disk: 170,
+  elections: 40,
+  crashes: 0,
+  cuts: 4,
+  healing: 3,
+  churn: 0,
+  stalls: 0,
+};
+const CHURNING: Partial<Temper> = {
+  churn: 80,
+  elections: 20,
+  applying: 10,
+  crashes: 1,
+  restarts: 20,
+  stalls: 0,
+};
+/** Nobody is up for long, and disks are slow: who leads alone often loses the term. */
+const SHORT_LIVES: Partial<Temper> = {
+  disk: 10,
+  elections: 30,
+  crashes: 20,
+  restarts: 40,
+  cuts: 0,
+  churn: 0,
+  stalls: 0,
+};
 
 export interface RaftMutation {
   /** What holds, and is broken. */
@@ -102,6 +144,7 @@ const RULES: readonly (readonly [rule: string, mutation: Mutation, temper?: Part
   [
     'a leader elected alone is silent until its term is durable',
     (state) => override(state, 'maySpeak', () => true),
+    SHORT_LIVES,
   ],
   ['one vote a term', (state) => override(state, 'mayVoteFor', () => true)],
   ['a candidate must be up to date', (state) => override(state.log, 'isUpToDate', () => true)],

@@ -190,7 +190,9 @@ class Simulation {
       this.#hash.add(replica.core.term);
       this.#hash.add(replica.core.commitIndex);
     }
-    this.#trace?.(eventLine(this.#step, replica, describe()));
+    if (this.#trace === undefined) return;
+    const standing = replica && { id: replica.id, up: replica.up, status: replica.core.status() };
+    this.#trace(eventLine(this.#step, standing, describe()));
   }
 
   #countApplied(replica: Replica, entry: Entry): void {

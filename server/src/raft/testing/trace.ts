@@ -1,20 +1,26 @@
 /** A run as text: one line an event, in columns. */
 import type { Message } from '../messages.ts';
-import type { Replica } from './replica.ts';
+import type { RaftStatus } from '../status.ts';
 
 /** Takes the lines of a run. */
 export type Trace = (line: string) => void;
 
-export const TRACE_HEADER = '  step  node  role            term  commit  applied    last  event';
+export const TRACE_HEADER = '  step  node  role             term  commit  applied    last  event';
 
-/** What a replica is right after the event. */
-export function eventLine(step: number, replica: Replica | undefined, event: string): string {
+/** What a node is right after an event. */
+export interface Standing {
+  readonly id: number;
+  readonly up: boolean;
+  readonly status: Pick<RaftStatus, 'term' | 'commit' | 'applied' | 'lastIndex'> & { readonly role: string };
+}
+
+export function eventLine(step: number, standing: Standing | undefined, event: string): string {
   const at = String(step).padStart(6);
-  if (replica === undefined) return `${at}${' '.repeat(50)}${event}`;
-  const { role, term, commit, applied, lastIndex } = replica.core.status();
+  if (standing === undefined) return `${at}${' '.repeat(54)}${event}`;
+  const { role, term, commit, applied, lastIndex } = standing.status;
   const columns = [
-    `n${replica.id}`.padEnd(4),
-    (replica.up ? role : 'down').padEnd(13),
+    `n${standing.id}`.padEnd(4),
+    (standing.up ? role : 'down').padEnd(13),
     String(term).padStart(6),
     String(commit).padStart(6),
     String(applied).padStart(7),
