@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { methodNames } from './build-model.ts';
+import { ModelError, methodNames } from './build-model.ts';
+import { emitGo } from './go/emit-go.ts';
 import type { FaceModel, SdkModel } from './model.ts';
 import { gomsgModel, modelOf } from './testing/inline-protos.ts';
 
@@ -130,8 +131,77 @@ describe('a mistake names the rpc, the face and the field', () => {
     ['faces: {name: "ask" stream: {items: "x" resume: RESUME_RESTART}}', /belongs to a server-streaming rpc/],
     ['faces: {name: "ask" params: {field: "name" negate: true}}', /name is not an integer/],
     ['route: "nowhere"', /route: .*has no field nowhere/],
+    ['faces: {name: "constructor"}', /face constructor: .*no member of every object/],
+    [
+      'faces: {name: "ask" params: {field: "name" name: "class"}}',
+      /face ask: class cannot be a parameter in every language/,
+    ],
+    ['faces: {name: "ask" options: ["request"]}', /request cannot be a parameter in every language/],
+    ['faces: {name: "ask" params: {field: "global"}}', /AskRequest\.global: no field of every language/],
+    ['faces: {name: "ask" params: {field: "colors"}}', /COLOR_2X would be called 2x, which is no name/],
+    ['faces: {name: "ask" params: {field: "entries.key"}}', /key is below a field that is no message/],
+    ['faces: {name: "ask" options: ["entries.*"]}', /entries is no message/],
+    [
+      'faces: {name: "ask" params: {field: "entries" map_key: "number" map_value: "key"}}',
+      /number cannot be the key of a map: it is no string/,
+    ],
+    [
+      'faces: {name: "ask" presets: {field: "name" json: "1"}}',
+      /the preset of name is no value of this field: 1/,
+    ],
+    [
+      'faces: {name: "ask" presets: {field: "shade" json: "\\"BLUE\\""}}',
+      /no value of test\.v1\.Shade: "BLUE"/,
+    ],
+    ['faces: {name: "ask" presets: {field: "entries" json: "1"}}', /the preset of entries is no value/],
+    ['faces: {name: "ask" result: {field: "found" present: "name"}}', /`present` says of which `element`s/],
   ])('%s', (options, message) => {
-    expect(() => modelWith(options)).toThrow(message);
+    const messages = `
+      enum Color { COLOR_UNSPECIFIED = 0; COLOR_2X = 1; }
+      enum Shade { SHADE_UNSPECIFIED = 0; SHADE_DARK = 1; }
+      message Entry { string key = 1; int32 number = 2; }
+      message AskRequest {
+        string name = 1; string request = 2; string global = 3; Color colors = 4; repeated Entry entries = 5; Shade shade = 6;
+      }
+      message Found { bool name = 1; }
+      message AskResponse { repeated Found found = 1; }`;
+    expect(() => modelWith(options, messages)).toThrow(message);
+    expect(() => modelWith(options, messages)).toThrow(ModelError);
+  });
+
+  test('what one language cannot do is said with the face too', () => {
+    const messages = `
+      enum Shade { SHADE_UNSPECIFIED = 0; SHADE_DARK = 1; }
+      message AskRequest { repeated Shade shades = 1; }
+      message AskResponse {}`;
+    const model = modelWith('faces: {name: "ask" params: {field: "shades"}}', messages);
+    expect(() => emitGo(model)).toThrow(
+      new ModelError('test.v1.TestService/Ask: face ask: lists of enum are not parameters in Go yet'),
+    );
+  });
+
+  test('a type that holds itself is refused', () => {
+    const messages =
+      'message AskRequest {} message AskResponse { repeated Tree trees = 1; } message Tree { Tree left = 1; }';
+    expect(() => modelWith('faces: {name: "ask" result: {field: "trees"}}', messages)).toThrow(
+      /Tree: a type that holds itself/,
+    );
+  });
+
+  test('a type or service that has a meaning in every SDK needs another name', () => {
+    const messages = 'message AskRequest {} message AskResponse { Map map = 1; } message Map {}';
+    expect(() => modelWith('faces: {name: "ask" result: {field: "map"}}', messages)).toThrow(
+      /the type Map needs another name/,
+    );
+    expect(() =>
+      modelOf({
+        'test/v1/test.proto': `${HEAD}
+          service RawService { rpc Ask(AskRequest) returns (AskResponse) {
+            option (gomsg.sdk.v1.method) = { number: 7 faces: {name: "ask"} };
+          } }
+          message AskRequest {} message AskResponse {}`,
+      }),
+    ).toThrow(/a client cannot have a service called raw/);
   });
 });
 

@@ -43,6 +43,14 @@ import type {
   ValueType,
 } from './model.ts';
 import { lowerSnake } from './names.ts';
+import {
+  isFieldName,
+  isMethodName,
+  isParameterName,
+  isServiceName,
+  isTypeName,
+  isValueName,
+} from './reserved-names.ts';
 
 /** An option that cannot be carried out: the message names the rpc, the face and the field. */
 export class ModelError extends Error {
@@ -88,6 +96,8 @@ export function buildModel(files: readonly DescFile[]): SdkModel {
 class ModelBuilder {
   readonly #messages = new Map<string, { -readonly [K in keyof MessageModel]: MessageModel[K] }>();
   readonly #enums = new Map<string, EnumModel>();
+  /** Messages whose fields are being read. */
+  readonly #begun = new Set<string>();
   /** In the order in which they are complete: a type comes after those that it uses. */
   readonly #finished: MessageModel[] = [];
 
@@ -108,16 +118,24 @@ class ModelBuilder {
         `${service.typeName}: faces`,
         faces.flatMap((face) => methodNames(face)),
       );
+      if (faces.length > 0 && !isServiceName(name)) {
+        throw new ModelError(`${service.typeName}: a client cannot have a service called ${name}`);
+      }
       if (faces.length > 0) services.push({ name, typeName: service.typeName, doc: docOf(service), faces });
     }
     requireDistinct(
       'numbers of rpcs',
       rpcs.map(({ number }) => String(number)),
     );
-    requireDistinct('names of types', [
-      ...this.#finished.map(({ name }) => name),
-      ...[...this.#enums.values()].map(({ name }) => name),
-    ]);
+    requireDistinct(
+      'names of services',
+      services.map(({ name }) => name),
+    );
+    const types = [...this.#finished, ...this.#enums.values()].map(({ name }) => name);
+    requireDistinct('names of types', types);
+    const taken = types.find((name) => !isTypeName(name));
+    if (taken !== undefined)
+      throw new ModelError(`the type ${taken} needs another name: it has a meaning in SDKs`);
     return {
       services,
       rpcs,
@@ -129,8 +147,8 @@ class ModelBuilder {
 
   #face(service: string, rpc: RpcModel, face: Face): FaceModel {
     const where = `${rpc.path}: face ${face.name || '(without a name)'}`;
-    if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(face.name)) {
-      throw new ModelError(`${where}: the name must be in snake_case`);
+    if (!isMethodName(face.name)) {
+      throw new ModelError(`${where}: the name must be in snake_case, and no member of every object`);
     }
     const { input, output, methodKind } = rpc.desc;
     const isStream = methodKind === 'server_streaming';
@@ -148,6 +166,13 @@ class ModelBuilder {
       `${where}: parameters and options`,
       [...params, ...options].map(({ name }) => name),
     );
+    for (const { name } of [...params, ...options]) {
+      if (!isParameterName(name)) {
+        throw new ModelError(
+          `${where}: ${name} cannot be a parameter in every language: give it another name`,
+        );
+      }
+    }
     return {
       name: face.name,
       spelled: {
@@ -163,7 +188,7 @@ class ModelBuilder {
       presets: face.presets.map(({ field, json }) => preset(where, input, field, json)),
       options,
       result,
-      stream: face.stream && this.#stream(where, output, face.stream),
+      stream: face.stream && this.#stream(where, input, output, face.stream),
       hasBytesTwin: result !== undefined && scalarOf(result.type).kind === 'text',
     };
   }
@@ -188,6 +213,9 @@ class ModelBuilder {
     if (param.mapKey || param.mapValue) {
       const of = repeatedMessage(where, last);
       const entries = { key: child(where, of, param.mapKey), value: child(where, of, param.mapValue) };
+      if (this.#type(entries.key, 'input').kind !== 'string') {
+        throw new ModelError(`${where}: ${param.mapKey} cannot be the key of a map: it is no string`);
+      }
       return { ...common, ...inner, entries, type: { kind: 'map', of: this.#type(entries.value, 'input') } };
     }
     return { ...common, ...inner, type: this.#type(last, 'input') };
@@ -223,6 +251,11 @@ class ModelBuilder {
     const element = result.element ? elementOf(result.element) : undefined;
     const present = result.present ? elementOf(result.present) : undefined;
 
+    if (present !== undefined && element === undefined) {
+      throw new ModelError(
+        `${where}: \`present\` says of which \`element\`s there is nothing, and there is none`,
+      );
+    }
     let type = this.#type(element ?? field, 'output');
     if (present !== undefined) type = { kind: 'optional', of: type };
     if (element !== undefined) type = { kind: 'list', of: type };
@@ -247,8 +280,12 @@ class ModelBuilder {
     };
   }
 
-  #stream(where: string, output: DescMessage, stream: Stream): StreamModel {
+  #stream(where: string, input: DescMessage, output: DescMessage, stream: Stream): StreamModel {
     if (stream.resume === Resume.UNSPECIFIED) throw new ModelError(`${where}: say how the stream resumes`);
+    if (stream.resume === Resume.WATCH) {
+      child(where, output, 'resume_token');
+      for (const name of ['resume_token', 'from_revision']) child(where, input, name);
+    }
     const items = child(where, output, stream.items);
     const type = this.#type(items, 'output');
     return {
@@ -294,6 +331,9 @@ class ModelBuilder {
   }
 
   #message(desc: DescMessage, use: 'input' | 'output'): MessageModel {
+    if (this.#begun.has(desc.typeName)) {
+      throw new ModelError(`${desc.typeName}: a type that holds itself is none in every language`);
+    }
     const isInput = use === 'input';
     let model = this.#messages.get(desc.typeName);
     const isKnown = model !== undefined && (isInput ? model.isInput : model.isOutput);
@@ -315,6 +355,8 @@ class ModelBuilder {
     else model.isOutput = true;
     // A handwritten type is the runtime's: what its fields need is the runtime's to know.
     if (!model.handwritten) {
+      for (const field of desc.fields) requireFieldName(field);
+      this.#begun.add(desc.typeName);
       model.fields = desc.fields.map((field) => ({
         desc: field,
         name: nameOf(field),
@@ -324,6 +366,7 @@ class ModelBuilder {
         oneof: field.oneof,
       }));
     }
+    this.#begun.delete(desc.typeName);
     if (isNew) this.#finished.push(model);
     return model;
   }
@@ -345,6 +388,15 @@ class ModelBuilder {
             doc: docOf(value),
           })),
       };
+      const odd = model.values.find(({ name }) => !isValueName(name));
+      if (odd)
+        throw new ModelError(
+          `${desc.typeName}: ${odd.protoName} would be called ${odd.name}, which is no name`,
+        );
+      requireDistinct(
+        `${desc.typeName}: values`,
+        model.values.map(({ name }) => name),
+      );
       this.#enums.set(desc.typeName, model);
     }
     return model;
@@ -360,7 +412,7 @@ function rpcModel(desc: DescMethod, number: number, route: string): RpcModel {
     path,
     number,
     idempotency: IDEMPOTENCY[desc.idempotency],
-    route: route === '' ? [] : pathOf(`${path}: route`, desc.input, route),
+    route: route === '' ? [] : pathOf(`${path}: route`, desc.input, route, true),
     extendsTimeout: waits[0],
   };
 }
@@ -394,6 +446,16 @@ export function methodNames(face: FaceModel): string[] {
     ...(face.kind === 'pages' ? [`${face.name}_iter`] : []),
     ...(face.hasBytesTwin ? [`${face.name}_bytes`] : []),
   ];
+}
+
+/** What an emitter makes of a face; what it cannot do is said with the rpc and the face. */
+export function ofFace<T>({ rpc, name }: FaceModel, emit: () => T): T {
+  try {
+    return emit();
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error;
+    throw new ModelError(`${rpc.path}: face ${name}: ${error.message}`);
+  }
 }
 
 /** What is left of a type without its lists and options. */
@@ -441,10 +503,12 @@ function nameOf(field: DescField): string {
 function child(where: string, message: DescMessage, name: string): DescField {
   const field = message.fields.find((candidate) => candidate.name === name);
   if (field === undefined) throw new ModelError(`${where}: ${message.typeName} has no field ${name}`);
+  requireFieldName(field);
   return field;
 }
 
-function pathOf(where: string, message: DescMessage, path: string): FieldPath {
+/** Of a route the first element of a list counts; nothing else goes through lists. */
+function pathOf(where: string, message: DescMessage, path: string, throughLists = false): FieldPath {
   const fields: DescField[] = [];
   let at: DescMessage | undefined = message;
   for (const name of path.split('.')) {
@@ -452,16 +516,17 @@ function pathOf(where: string, message: DescMessage, path: string): FieldPath {
       throw new ModelError(`${where}: in ${path}, ${name} is below a field that is no message`);
     const field = child(where, at, name);
     fields.push(field);
-    at = field.message;
+    at = field.fieldKind === 'message' || throughLists ? field.message : undefined;
   }
   return fields;
 }
 
 function fieldsBelow(where: string, message: DescMessage, path: string): FieldPath[] {
   const fields = pathOf(where, message, path);
-  const of = fields.at(-1)!.message;
-  if (of === undefined) throw new ModelError(`${where}: ${path} is no message`);
-  return of.fields.map((field) => [...fields, field]);
+  const last = fields.at(-1)!;
+  if (last.fieldKind !== 'message') throw new ModelError(`${where}: ${path} is no message`);
+  for (const field of last.message.fields) requireFieldName(field);
+  return last.message.fields.map((field) => [...fields, field]);
 }
 
 function repeatedMessage(where: string, field: DescField): DescMessage {
@@ -479,7 +544,29 @@ function preset(where: string, input: DescMessage, path: string, json: string): 
   if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
     throw new ModelError(`${where}: the preset of ${path} must be a text, number or boolean`);
   }
-  return { path: pathOf(where, input, path), value };
+  const fields = pathOf(where, input, path);
+  const last = fields.at(-1)!;
+  if (typeof value !== presetType(last)) {
+    throw new ModelError(`${where}: the preset of ${path} is no value of this field: ${json}`);
+  }
+  if (last.fieldKind === 'enum' && !last.enum.values.some(({ name }) => name === value)) {
+    throw new ModelError(`${where}: the preset of ${path} is no value of ${last.enum.typeName}: ${json}`);
+  }
+  return { path: fields, value };
+}
+
+/** What JSON has for values of a field; undefined where no preset can be. */
+function presetType(field: DescField): 'string' | 'number' | 'boolean' | undefined {
+  if (field.fieldKind === 'enum') return 'string';
+  if (field.fieldKind !== 'scalar') return undefined;
+  if (field.scalar === ScalarType.STRING || field.scalar === ScalarType.BYTES) return 'string';
+  return field.scalar === ScalarType.BOOL ? 'boolean' : 'number';
+}
+
+function requireFieldName({ name, parent }: DescField): void {
+  if (!isFieldName(name)) {
+    throw new ModelError(`${parent.typeName}.${name}: no field of every language can be called so`);
+  }
 }
 
 function requireDistinct(what: string, names: readonly string[]): void {

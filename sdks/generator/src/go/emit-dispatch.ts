@@ -1,4 +1,5 @@
 /** Which method of the Go SDK a call of the conformance suite is, with its arguments, options and result. */
+import { ModelError, ofFace } from '../build-model.ts';
 import type { GeneratedFile } from '../generated-file.ts';
 import type { FaceModel, MessageModel, SdkModel, ValueType } from '../model.ts';
 import { exported, goFile, methodName, optionsName, parameter, sorted, unexported } from './source.ts';
@@ -16,12 +17,14 @@ export function emitGoDispatch(given: SdkModel): GeneratedFile[] {
         dispatch(
           'callMethod(ctx context.Context, client *gomsg.Client, request *conformancev1.Call) (*conformancev1.Value, error)',
           'return nil, unknownMethod(request.Method)',
-          faces.filter(({ kind }) => kind !== 'stream').flatMap(callCases),
+          faces
+            .filter(({ kind }) => kind !== 'stream')
+            .flatMap((face) => ofFace(face, () => callCases(face))),
         ),
         dispatch(
           'openMethod(client *gomsg.Client, request *conformancev1.OpenStream, s *openStream) error',
           'return unknownMethod(request.Method)',
-          faces.filter(({ kind }) => kind === 'stream').map(streamCase),
+          faces.filter(({ kind }) => kind === 'stream').map((face) => ofFace(face, () => streamCase(face))),
         ),
         ...messages.filter(({ isInput }) => isInput).map(inputFunction),
         ...messages.filter(({ isOutput }) => isOutput).map(outputFunction),
@@ -145,7 +148,7 @@ function inMethod(type: ValueType, place: Place): string {
     case 'timestamp':
       return 'moment';
     default:
-      throw new Error(`values of kind ${type.kind} are not read by the conformance client yet`);
+      throw new ModelError(`values of kind ${type.kind} are not read by the conformance client yet`);
   }
 }
 
@@ -216,7 +219,7 @@ function scalarOut(type: ValueType, place: Place): string {
     case 'enum':
       return `enumOut[gomsg.${type.enum.name}]`;
     default:
-      throw new Error(`values of kind ${type.kind} are not written by the conformance client yet`);
+      throw new ModelError(`values of kind ${type.kind} are not written by the conformance client yet`);
   }
 }
 

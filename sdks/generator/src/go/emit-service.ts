@@ -1,5 +1,6 @@
 /** A service: its client with a method, or several, for each face. */
 import type { DescField } from '@bufbuild/protobuf';
+import { ModelError, ofFace } from '../build-model.ts';
 import type { GeneratedFile } from '../generated-file.ts';
 import { type FaceModel, type OptionModel, type ParamModel, Resume, type ServiceModel } from '../model.ts';
 import {
@@ -35,7 +36,7 @@ export function emitService(service: ServiceModel): GeneratedFile {
   const client = clientName(service.name);
   return goFile(`${service.name}_gen.go`, [
     `// ${client} calls ${service.typeName}.\n//\n${comment(service.doc)}type ${client} struct {\n\tclient *Client\n}`,
-    ...service.faces.flatMap(faceSections),
+    ...service.faces.flatMap((face) => ofFace(face, () => faceSections(face))),
   ]);
 }
 
@@ -195,7 +196,7 @@ function bytesOf(type: ParamModel['type'], value: string): string {
   if (type.kind !== 'list' && type.kind !== 'map') throw new Error('only lists and maps have elements');
   if (type.of.kind === 'text') return `[]byte(${value})`;
   if (['string', 'bool', 'double', 'bytes'].includes(type.of.kind)) return value;
-  throw new Error(`elements of kind ${type.of.kind} are not parameters in Go yet`);
+  throw new ModelError(`elements of kind ${type.of.kind} are not parameters in Go yet`);
 }
 
 /** Of options that exclude each other, only one may be given. */
@@ -434,7 +435,7 @@ function streamMethods(face: FaceModel): string[] {
 function feedOf(face: FaceModel): string[] {
   const { items, type, resume, subscribed } = face.stream!;
   if (resume === Resume.SUBSCRIPTION) return ['return newTopicFeed(c.client, request)'];
-  if (type.kind !== 'message') throw new Error(`${face.name}: items of streams are messages in Go`);
+  if (type.kind !== 'message') throw new ModelError('items of streams are messages in Go');
   const { input, output, parent, name } = face.rpc.desc;
   const response = protoMessage(output);
   const item = itemType(face);

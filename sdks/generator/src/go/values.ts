@@ -1,5 +1,6 @@
 /** What values look like in Go, and how they become protobuf's and come from it. */
 import type { DescField } from '@bufbuild/protobuf';
+import { ModelError } from '../build-model.ts';
 import type { MessageModel, OptionModel, ValueType } from '../model.ts';
 import { exported, protoField, protoMessage, protoOneofMember, unexported } from './source.ts';
 
@@ -122,7 +123,7 @@ export function toProto(type: ValueType, value: string, where: string, local: st
       return listToProto(type.of, value, where, checked, plain);
     case 'map':
       if (type.of.kind === 'string') return plain(value);
-      throw new Error(`maps to ${type.of.kind} are not parameters in Go yet`);
+      throw new ModelError(`maps to ${type.of.kind} are not parameters in Go yet`);
     default:
       return plain(value);
   }
@@ -147,7 +148,7 @@ function listToProto(
     case 'bytes':
       return plain(value);
     default:
-      throw new Error(`lists of ${of.kind} are not parameters in Go yet`);
+      throw new ModelError(`lists of ${of.kind} are not parameters in Go yet`);
   }
 }
 

@@ -59,7 +59,7 @@ const SHELF = `${HEAD}
         faces: {
           name: "follow"
           params: {field: "shelf"}
-          options: ["from"]
+          options: ["since"]
           stream: {items: "things" resume: RESUME_RESTART}
         }
       };
@@ -131,7 +131,7 @@ const SHELF = `${HEAD}
     // The shelf.
     string shelf = 1;
     // From this moment on.
-    google.protobuf.Timestamp from = 2;
+    google.protobuf.Timestamp since = 2;
   }
   message FollowResponse {
     repeated Thing things = 1;
