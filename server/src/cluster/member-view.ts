@@ -165,8 +165,12 @@ export class MemberClusterView implements ClusterView, StreamNodes {
     return this.#control.placements().filter(({ group }) => group !== CONTROL_GROUP);
   }
 
+  /** By id, which is the order that all listings promise. */
   #members(): Member[] {
-    return this.#control.members().filter(({ standing }) => standing !== 'left');
+    return this.#control
+      .members()
+      .filter(({ standing }) => standing !== 'left')
+      .sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
   }
 
   #isUp(number: number): boolean {
