@@ -6,6 +6,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,6 +24,13 @@ START_LINES_MAX = 200
 @pytest.fixture(scope="session")
 def address() -> Iterator[str]:
     """`host:port` of a node that keeps nothing on disk."""
+    with served() as at:
+        yield at
+
+
+@contextmanager
+def served(*flags: str) -> Iterator[str]:
+    """A node, as long as it is needed."""
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             [
@@ -32,6 +40,7 @@ def address() -> Iterator[str]:
                 "--port=0",
                 "--log-format=json",
                 "--storage=memory",
+                *flags,
             ],
             cwd=folder,
             stdout=subprocess.PIPE,
