@@ -11,65 +11,68 @@ const BATCH_MS_MAX = 180_000;
 
 export class Pool {
   readonly size: number;
-  readonly #idle: Worker[] = [];
-  readonly #all = new Set<Worker>();
+  #players: Player[] = [];
 
   constructor(size = availableParallelism()) {
     this.size = size;
   }
 
-  /** Plays the batches, in any order; `take` hears of each as it ends. What follows `false` from it is left out. */
-  async run(
-    batches: Iterable<Batch>,
-    take: (batch: Batch, result: BatchResult) => boolean | undefined,
-  ): Promise<void> {
+  /** Plays the batches, in any order; `take` hears of each as it ends, and says whether to go on. */
+  async run(batches: Iterable<Batch>, take: (batch: Batch, result: BatchResult) => boolean): Promise<void> {
     const iterator = batches[Symbol.iterator]();
     let goesOn = true;
-    const lane = async (): Promise<void> => {
+    const lane = async (position: number): Promise<void> => {
       while (goesOn) {
         const { done, value } = iterator.next();
         if (done) return;
-        const result = await this.#play(value);
-        if (take(value, result) === false) goesOn = false;
+        if (this.#players[position]?.usable !== true) this.#players[position] = new Player();
+        const result = await this.#players[position]!.play(value);
+        if (!take(value, result)) goesOn = false;
       }
     };
-    await Promise.all(Array.from({ length: this.size }, lane));
-  }
-
-  async #play(batch: Batch): Promise<BatchResult> {
-    const worker = this.#idle.pop() ?? this.#start();
-    const { promise, resolve } = Promise.withResolvers<BatchResult>();
-    const stuck = (message: string): void => {
-      this.#all.delete(worker);
-      void worker.terminate();
-      const { from: seed, seeds } = batch;
-      resolve({ seeds, counts: {}, hash: 0, failed: [{ seed, invariant: undefined, message }] });
-    };
-    const timer = setTimeout(() => stuck(`seeds from ${batch.from} on do not end`), BATCH_MS_MAX);
-    worker.once('message', (result: BatchResult) => {
-      this.#idle.push(worker);
-      resolve(result);
-    });
-    worker.once('error', (error) =>
-      stuck(`the program failed: ${error instanceof Error ? error.stack : error}`),
-    );
-    worker.once('exit', () => stuck('nothing is left to do, and the run is not over'));
-    worker.postMessage(batch);
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(timer);
-      worker.removeAllListeners();
-    }
-  }
-
-  #start(): Worker {
-    const worker = new Worker(new URL('./worker.ts', import.meta.url));
-    this.#all.add(worker);
-    return worker;
+    await Promise.all(Array.from({ length: this.size }, (_, position) => lane(position)));
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#all].map((worker) => worker.terminate()));
+    await Promise.all(this.#players.map((player) => player.stop()));
+    this.#players = [];
+  }
+}
+
+/** One thread. */
+class Player {
+  readonly #worker = new Worker(new URL('./worker.ts', import.meta.url));
+  /** Ends the batch under way. */
+  #end: ((result: BatchResult | string) => void) | undefined;
+  usable = true;
+
+  constructor() {
+    this.#worker.on('message', (result: BatchResult) => this.#end?.(result));
+    this.#worker.on('error', (error) => this.#fail(`the program failed: ${error}`));
+    this.#worker.on('exit', () => this.#fail('nothing is left to do, and the run is not over'));
+  }
+
+  async play(batch: Batch): Promise<BatchResult> {
+    const timer = setTimeout(() => this.#fail(`seeds from ${batch.from} on do not end`), BATCH_MS_MAX);
+    const ended = new Promise<BatchResult | string>((resolve) => {
+      this.#end = resolve;
+    });
+    this.#worker.postMessage(batch);
+    const result = await ended;
+    clearTimeout(timer);
+    if (typeof result !== 'string') return result;
+    const { from: seed, seeds } = batch;
+    return { seeds, counts: {}, hash: 0, failed: [{ seed, invariant: undefined, message: result }] };
+  }
+
+  /** What it was doing is lost, and which seed of the batch it was is not known: the first stands for all. */
+  #fail(message: string): void {
+    this.usable = false;
+    this.#end?.(message);
+    void this.#worker.terminate();
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.terminate();
   }
 }
