@@ -21,6 +21,9 @@ test.each([
   [withSteps('    - call: kv.get\n      argz: [k]'), 'x.yaml:5: a step has no field argz'],
   [withSteps('    - call: kv.get\n      error: NO_SUCH'), 'x.yaml:5: the catalogue has no reason NO_SUCH'],
   [withSteps('    - network: explode'), 'network is one of cut'],
+  [withSteps('    - node: kill\n      which: nobody'), 'which is one of all'],
+  [withSteps('    - leader_kill: there'), 'leader_kill is one of here'],
+  ['- case: a\n  shows: b\n  nodes: 2\n  steps: []', 'nodes is one of 1, 3'],
   [withSteps('    - elapsed: t\n      at_least: soon'), 'at_least is a duration'],
   ['- case: a\n  shows: b\n  steps: []\n- case: a\n  shows: b\n  steps: []', 'two cases are called x/a'],
 ])('what is not known is refused with its place: %j', (text, complaint) => {

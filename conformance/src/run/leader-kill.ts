@@ -4,15 +4,19 @@ import type { ClusterServer } from '../server/cluster-server.ts';
 /** The killed node is started again so much later: long enough for the others to elect, whatever a start takes. */
 const DOWN_MS = 1_000;
 
+type Cluster = Pick<ClusterServer, 'killLeader' | 'healthy'>;
+
 export class LeaderKill {
-  readonly #server: ClusterServer;
+  readonly #server: Cluster;
+  readonly #down_ms: number;
   readonly #killed = Promise.withResolvers<void>();
   #awaited: number;
   #restarted: Promise<void> = Promise.resolve();
 
   /** `cases` come to their middle, or end before. */
-  constructor(server: ClusterServer, cases: number) {
+  constructor(server: Cluster, cases: number, down_ms = DOWN_MS) {
     this.#server = server;
+    this.#down_ms = down_ms;
     this.#awaited = cases;
     this.#killed.promise.catch(() => {}); // Cases that ended before do not ask.
   }
@@ -36,14 +40,16 @@ export class LeaderKill {
 
   #count(): void {
     this.#awaited -= 1;
-    if (this.#awaited === 0) this.#restarted = this.#kill();
+    if (this.#awaited !== 0) return;
+    this.#restarted = this.#kill();
+    this.#restarted.catch(() => {}); // `over` tells.
   }
 
   async #kill(): Promise<void> {
     try {
       const start = await this.#server.killLeader();
       this.#killed.resolve();
-      await new Promise((resolve) => setTimeout(resolve, DOWN_MS));
+      await new Promise((resolve) => setTimeout(resolve, this.#down_ms));
       await start();
     } catch (error) {
       this.#killed.reject(error);
