@@ -95,7 +95,19 @@ func (a *acks) send(commit *commit, partition uint32) error {
 		request.MemberId = ""
 		err = a.call(request)
 	}
+	if errors.Is(err, ReasonMemberFenced) {
+		a.mu.Lock()
+		member.fenced = true
+		a.mu.Unlock()
+	}
 	return err
+}
+
+// isFenced tells that another member has the place of this one.
+func (a *acks) isFenced(member *membership) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return member.fenced
 }
 
 func (a *acks) call(request *gomsgv1.StreamServiceAckRequest) error {

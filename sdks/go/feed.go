@@ -17,6 +17,8 @@ type feed[T any] interface {
 	lost(err *Error)
 	// survives tells that an error, which would be final otherwise, is mended by opening the stream again.
 	survives(err *Error) bool
+	// superseded tells that items which have not been handed out yet come again, to whoever has their place now.
+	superseded() bool
 	// reject gives an item back whose handler failed, and tells whether that is all there is to do about it.
 	reject(item T, err error) bool
 }
@@ -67,6 +69,8 @@ func (f *plainFeed[Response, T]) receive(context.Context) ([]T, error) {
 func (f *plainFeed[Response, T]) lost(*Error) { f.stream = nil }
 
 func (f *plainFeed[Response, T]) survives(*Error) bool { return false }
+
+func (f *plainFeed[Response, T]) superseded() bool { return false }
 
 func (f *plainFeed[Response, T]) reject(item T, err error) bool {
 	if f.giveBack == nil {

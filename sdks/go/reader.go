@@ -131,6 +131,9 @@ func (r *reader[T]) next() (item T, ok bool, failed *Error) {
 		if r.life.ctx.Err() != nil {
 			return item, false, r.endError()
 		}
+		if len(r.items) > 0 && r.feed.superseded() {
+			r.items = nil
+		}
 		if len(r.items) > 0 {
 			item, r.items = r.items[0], r.items[1:]
 			return item, true, nil

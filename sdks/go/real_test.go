@@ -464,3 +464,34 @@ func waitFor(t *testing.T, what string, condition func() bool) {
 		time.Sleep(time.Millisecond) // Polls a condition that nothing tells of.
 	}
 }
+
+func TestASupersededConsumerHandlesNothingMoreOfWhatItHolds(t *testing.T) {
+	ctx, client := testContext(t), connect(t, sharedNode(t).Address)
+	topic := "superseded"
+	for range 20 {
+		must[string](t)(client.Stream.Publish(ctx, topic, "event"))
+	}
+	handled, refused := 0, make(chan error, 1)
+	options := gomsg.StreamSubscribeOptions{Consumer: "c", Start: gomsg.StartEarliest()}
+	first := must[*gomsg.Subscription](t)(client.Stream.Subscribe(ctx, topic, func(message *gomsg.StreamMessage) {
+		handled++
+		if handled > 1 {
+			return
+		}
+		// Takes over the name, and leaves everything unacknowledged.
+		second, err := client.Stream.Subscribe(ctx, topic, func(*gomsg.StreamMessage) {}, options)
+		if err != nil {
+			refused <- err
+			return
+		}
+		t.Cleanup(func() { second.Close() })
+		refused <- message.Ack()
+	}, options))
+	if err := <-refused; !errors.Is(err, gomsg.ReasonMemberFenced) {
+		t.Fatalf("Ack: %v", err)
+	}
+	<-first.Done()
+	if !errors.Is(first.Err(), gomsg.ReasonMemberFenced) || handled != 1 {
+		t.Errorf("it ended with %v after %d messages", first.Err(), handled)
+	}
+}

@@ -179,6 +179,9 @@ func (f *topicFeed) survives(err *Error) bool {
 	return err.Reason == ReasonMemberFenced && f.request.Group != ""
 }
 
+// superseded: an acknowledgement was refused, so none of this membership counts any more.
+func (f *topicFeed) superseded() bool { return f.member != nil && f.acks.isFenced(f.member) }
+
 func (f *topicFeed) reject(*StreamMessage, error) bool { return false }
 
 // validText cuts what is not UTF-8.
