@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { type Coverage, noCoverage } from './testing/coverage.ts';
 import { type SimulationResult, simulate } from './testing/simulation.ts';
 
-const SEEDS = Number(process.env.GOMSG_RAFT_SEEDS ?? 1_000);
+const SEEDS = Number(process.env.GOMSG_RAFT_SEEDS ?? 400);
 const FIRST_SEED = Number(process.env.GOMSG_RAFT_FIRST_SEED ?? 1);
 const MS_PER_SEED = 100;
 
