@@ -53,6 +53,8 @@ class OneGroup implements Leadership {
   }
 }
 
+const DONE = { cancel: () => {} };
+
 /** Names who answered. */
 function answer(who: string): Uint8Array {
   return toBinary(
@@ -61,7 +63,7 @@ function answer(who: string): Uint8Array {
   );
 }
 
-const { get, watch } = KVService.method;
+const { get, set, watch } = KVService.method;
 
 /** Node 1 with its own methods and a link to others. */
 function node(leadership: Leadership, links: Partial<Links> = {}, own: Failure[] = []) {
@@ -72,6 +74,7 @@ function node(leadership: Leadership, links: Partial<Links> = {}, own: Failure[]
       if (failure === undefined) reply.ok(answer('node 1'));
       else reply.fail(failure);
     }),
+    unary(set, (_request, { reply }) => reply.ok(new Uint8Array())),
     serverStreaming(watch, async function* (_request, { signal }) {
       yield new Uint8Array();
       if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
@@ -81,6 +84,7 @@ function node(leadership: Leadership, links: Partial<Links> = {}, own: Failure[]
     call(to, forwarded, reply) {
       calls.push({ node: to, call: forwarded });
       reply.ok(answer(`node ${to}`));
+      return DONE;
     },
     async *stream() {},
     ...links,
@@ -136,6 +140,7 @@ describe('a call', () => {
           reply.fail(NOT_LEADER);
           group.elect(3);
         }
+        return DONE;
       },
     });
     expect(await whoAnswers(methods)).toBe('node 3');
@@ -165,14 +170,63 @@ describe('a call', () => {
       call(_node, _call, reply) {
         tries++;
         reply.fail(lost);
+        return DONE;
       },
     });
     await expect(whoAnswers(methods)).rejects.toMatchObject({ reason: ErrorReason.DEADLINE_EXCEEDED });
     expect(tries).toBe(1);
   });
 
+  describe('under way to a leader that fell silent', () => {
+    /** Node 2 never answers; node 3 does. */
+    function silentLeader(group: OneGroup) {
+      const cancelled: number[] = [];
+      const calls: ForwardedCall[] = [];
+      const { methods } = node(group, {
+        call(to, forwarded, reply) {
+          calls.push(forwarded);
+          if (to === 3) reply.ok(answer('node 3'));
+          return { cancel: () => cancelled.push(to) };
+        },
+      });
+      return { methods, calls, cancelled };
+    }
+
+    test('goes to the next leader when it is a read', async () => {
+      const group = new OneGroup(2);
+      const { methods, cancelled } = silentLeader(group);
+      const answered = whoAnswers(methods);
+      group.elect(3);
+      expect(await answered).toBe('node 3');
+      expect(cancelled).toEqual([2]);
+      expect(group.waiting).toBe(0);
+    });
+
+    test('goes there as a retry when a session makes it safe', async () => {
+      const group = new OneGroup(2);
+      const { methods, calls } = silentLeader(group);
+      const session = { sessionId: 7n, sequence: 3, answeredBelow: 2, retry: false };
+      const answered = whoAnswers(methods, undefined, callContext({ session }));
+      group.elect(3);
+      expect(await answered).toBe('node 3');
+      expect(calls.map((call) => call.session?.retry)).toEqual([false, true]);
+    });
+
+    test('stays where it is when it could be done twice', async () => {
+      const group = new OneGroup(2);
+      const { methods, calls, cancelled } = silentLeader(group);
+      void call(methods, set, { key: 'k' });
+      group.elect(3);
+      expect(calls).toHaveLength(1);
+      expect(cancelled).toEqual([]);
+    });
+  });
+
   test('is given up when nodes disagree for too long', async () => {
-    const refuse: Links['call'] = (_node, _call, reply) => reply.fail(NOT_LEADER);
+    const refuse: Links['call'] = (_node, _call, reply) => {
+      reply.fail(NOT_LEADER);
+      return DONE;
+    };
     await expect(whoAnswers(node(new OneGroup(2), { call: refuse }).methods)).rejects.toMatchObject({
       reason: ErrorReason.NOT_LEADER,
     });

@@ -5,11 +5,13 @@
  *
  * Only what is certain not to have been carried out is tried again: NOT_LEADER says that.
  */
+import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import { GomsgError } from '../services/errors.ts';
 import type { CallContext, Method, Reply, ServerStreamingMethod, UnaryMethod } from '../services/method.ts';
 import type { Failure } from '../state/failure.ts';
 import type { ForwardedCall } from './links/forwarded-call.ts';
+import type { CallHandle } from './links/pending-calls.ts';
 import { type Route, type RouteReader, routeReader } from './route-of.ts';
 
 /** What is known of the groups here. */
@@ -29,7 +31,7 @@ export interface Leadership {
 
 /** The way to the other nodes. */
 export interface Links {
-  call(node: number, call: ForwardedCall, reply: Reply): void;
+  call(node: number, call: ForwardedCall, reply: Reply): CallHandle;
   /** Ended by its iterator's `return`. */
   stream(node: number, call: ForwardedCall): AsyncIterable<Uint8Array>;
 }
@@ -79,7 +81,7 @@ function groupOf({ name, isStale }: Route, leadership: Leadership): number | und
 class Attempts implements Reply {
   readonly #method: UnaryMethod;
   readonly #request: Uint8Array;
-  readonly #context: CallContext;
+  #context: CallContext;
   readonly #reply: Reply;
   readonly #group: number;
   readonly #leadership: Leadership;
@@ -109,9 +111,51 @@ class Attempts implements Reply {
     this.#tries++;
     const leader = this.#leadership.leaderOf(this.#group);
     if (leader === this.#leadership.self) this.#method.handle(this.#request, this.#context, this);
-    else if (leader !== undefined)
-      this.#links.call(leader, forwarded(this.#method, this.#request, this.#context), this);
+    else if (leader !== undefined) this.#passOn(leader);
     else this.#waitForChange(this.#leadership.noLeader(this.#group));
+  }
+
+  /**
+   * A node that fell silent keeps what is on its way to it for as long as the link takes to notice. Where the same call may
+   * be made again, it goes to the next leader as soon as there is one, and what the old one says comes too late.
+   */
+  #passOn(leader: number): void {
+    const call = forwarded(this.#method, this.#request, this.#context);
+    if (!this.#mayRepeat || this.#tries >= TRIES_MAX) {
+      this.#links.call(leader, call, this);
+      return;
+    }
+    let isOpen = true;
+    let handle: CallHandle | undefined;
+    const settle = (): boolean => {
+      const was = isOpen;
+      isOpen = false;
+      stopListening();
+      return was;
+    };
+    const stopListening = this.#leadership.onLeaderChange(this.#group, () => {
+      const now = this.#leadership.leaderOf(this.#group);
+      if (now === undefined || now === leader || !settle()) return;
+      handle?.cancel();
+      this.#context = asRetry(this.#context);
+      this.next();
+    });
+    handle = this.#links.call(leader, call, {
+      ok: (response) => {
+        if (settle()) this.ok(response);
+      },
+      fail: (failure) => {
+        if (settle()) this.fail(failure);
+      },
+    });
+  }
+
+  /** A read, or a write that its session applies once. */
+  get #mayRepeat(): boolean {
+    const { idempotency } = this.#method.desc;
+    return (
+      this.#context.session !== undefined || idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS
+    );
   }
 
   ok(response: Uint8Array): void {
@@ -231,6 +275,23 @@ export function movedOn(group: number): Failure {
   return {
     reason: ErrorReason.NOT_LEADER,
     message: `the leader of group ${group} changed; open the stream again`,
+  };
+}
+
+/** The same call, said to have been sent before. */
+function asRetry(context: CallContext): CallContext {
+  const { session } = context;
+  if (session === undefined || session.retry) return context;
+  const { protocol, peer, deadline_ms } = context;
+  return {
+    protocol,
+    peer,
+    deadline_ms,
+    session: { ...session, retry: true },
+    get signal() {
+      return context.signal;
+    },
+    header: (name) => context.header(name),
   };
 }
 

@@ -214,7 +214,7 @@ export class Member implements Leadership {
       if (method.kind !== 'bidi_streaming') this.#services.set(method.number, method);
     }
     const links = {
-      call: (node: number, call: ForwardedCall, reply: Reply) => void this.links.call(node, call, reply),
+      call: (node: number, call: ForwardedCall, reply: Reply) => this.links.call(node, call, reply),
       stream: (node: number, call: ForwardedCall) => this.links.stream(node, call),
     };
     const { router } = this;

@@ -293,6 +293,20 @@ describe('a link that is cut', () => {
   });
 });
 
+test('a node that links to this one is up, and dialled at once', async () => {
+  const one = await openNode(1, { limits: { reconnectMin_ms: 60_000, reconnectMax_ms: 60_000 } });
+  const two = await openNode(2);
+  await using proxy = await TcpProxy.open(() => ({ host: '127.0.0.1', port: two.port.port }));
+  proxy.cut();
+  one.knows(two, proxy.address);
+  two.knows(one);
+  one.link();
+  await vi.waitFor(() => expect(reasons(one)).not.toEqual([]), WAIT);
+  proxy.mend();
+  two.link();
+  await untilUp(one, two);
+});
+
 test('a node that moved is linked to where it is now, one that left not at all', async () => {
   const [one, two] = (await openNodes(2)) as [LinkedNode, LinkedNode];
   await using proxy = await TcpProxy.open(() => ({ host: '127.0.0.1', port: two.port.port }));

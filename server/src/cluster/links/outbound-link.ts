@@ -106,6 +106,13 @@ export class OutboundLink {
     return this.#open?.channel.open(method);
   }
 
+  /** The other node is up, as it has just shown: a try that is due later is made now. */
+  dialNow(): void {
+    if (this.#retry === undefined || this.#isClosed) return;
+    clearTimeout(this.#retry);
+    this.#dial();
+  }
+
   close(why: string): void {
     this.#isClosed = true;
     clearTimeout(this.#retry);
@@ -120,6 +127,7 @@ export class OutboundLink {
   }
 
   #dial(): void {
+    this.#retry = undefined;
     const { self, secret, limits } = this.#context;
     const channel = this.#openChannel();
     if (channel === undefined) return;

@@ -260,6 +260,7 @@ export class PeerLinks implements Peers {
           if (this.#inbound.get(peer.number) === closed) this.#inbound.delete(peer.number);
         });
         this.#inbound.set(peer.number, link);
+        this.#outbound.get(peer.number)?.dialNow();
       }),
       this.#method('installSnapshot', StreamPurpose.SNAPSHOT, (stream, peer) =>
         snapshots.opened(stream, peer),

@@ -146,6 +146,7 @@ export class SimulatedNodes {
       const method = this.#take(node, call);
       if (method.kind !== 'unary') throw new Error(`${call.method} is no unary call`);
       method.handle(call.payload, contextOf(call), reply);
+      return { cancel: () => {} };
     },
     stream: (node, call) => {
       const method = this.#take(node, call);
