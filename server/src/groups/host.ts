@@ -248,7 +248,10 @@ export class GroupHost implements GroupHostFace {
       flushLog: () => this.#flushLog(),
       written: () => this.#checkpoints.written(),
       receive: (id: number, messages: readonly Message[]) => this.receive(id, messages),
-      reportBug: this.reportBug,
+      // What fails because the node ends is no bug.
+      reportBug: (error: unknown, where: string) => {
+        if (!this.#over) this.reportBug(error, where);
+      },
       drive: (group: Group) => {
         if (group.stopped) return;
         this.#active.add(group);

@@ -2,6 +2,7 @@
  * Each breaks one rule that a node rests on, between consensus, log and state, to show that random runs notice. A rule
  * that can be broken unnoticed is a rule that is not tested.
  */
+import { nodeOf } from '../../../cluster/replica-id.ts';
 import { ErrorReason } from '../../../gen/gomsg/v1/common_pb.js';
 import { GroupState } from '../../../state/group-state.ts';
 import { groupPrefix, table } from '../../../state/keys.ts';
@@ -155,16 +156,18 @@ export const groupMutations: readonly GroupMutation[] = [
             serve.call(this, Number.POSITIVE_INFINITY, hand);
           },
       );
-      // Nothing is wrong with that: it is what makes reads wait at all.
+      // Nothing is wrong with half of the nodes being slow: it is what makes reads wait at all.
       const asked = new WeakMap<Group, number>();
       const speedUp = patched(
         Group.prototype,
         'applySome',
         (applySome) =>
-          function (this: Group) {
+          function (this: Group, commandsMin) {
             const times = (asked.get(this) ?? 0) + 1;
             asked.set(this, times);
-            if (times % TURNS_PER_ENTRY === 0) applySome.call(this, 1);
+            const isSlow = nodeOf(this.replicaId) % 2 === 0;
+            if (!isSlow) applySome.call(this, commandsMin);
+            else if (times % TURNS_PER_ENTRY === 0) applySome.call(this, 1);
           },
       );
       return () => {
