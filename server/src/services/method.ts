@@ -74,6 +74,11 @@ export interface DuplexStream {
   onMessage(listener: (message: Uint8Array) => void): void;
   /** The caller half-closed: no further message comes; answers may still be written. */
   onEnd(listener: () => void): void;
+  /**
+   * The port drains: nothing new is to be taken, and the stream to be ended once what was taken is answered. A handler that
+   * does not listen sees a half-close instead, and gets no further message.
+   */
+  onDraining(listener: () => void): void;
   /** The stream is gone, cleanly or not; nothing can be written any more. Called exactly once. */
   onClose(listener: () => void): void;
   pause(): void;

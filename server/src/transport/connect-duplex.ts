@@ -7,7 +7,7 @@ import { SendWindow } from './send-window.ts';
 
 /**
  * A bidirectional stream between two async iterables, for the protocols that connect-es serves. Draining looks to
- * the handler like a half-close, as it does over gRPC.
+ * a handler that does not listen for it like a half-close, as it does over gRPC.
  */
 export class ConnectDuplex implements DuplexStream {
   readonly #window: SendWindow;
@@ -17,7 +17,8 @@ export class ConnectDuplex implements DuplexStream {
   readonly #messageListeners: ((message: Uint8Array) => void)[] = [];
   readonly #endListeners: (() => void)[] = [];
   readonly #closeListeners: (() => void)[] = [];
-  readonly #onDrain = () => this.#endReading();
+  readonly #drainingListeners: (() => void)[] = [];
+  readonly #onDrain = () => this.#drain();
   readonly #onAbort = () => this.close();
   readonly #signal: AbortSignal;
   #paused: PromiseWithResolvers<void> | undefined;
@@ -89,6 +90,10 @@ export class ConnectDuplex implements DuplexStream {
     this.#endListeners.push(listener);
   }
 
+  onDraining(listener: () => void): void {
+    this.#drainingListeners.push(listener);
+  }
+
   onClose(listener: () => void): void {
     this.#closeListeners.push(listener);
   }
@@ -121,6 +126,11 @@ export class ConnectDuplex implements DuplexStream {
     this.#ended = true;
     this.#failure = error ?? (this.#options.draining.aborted ? DRAINING : undefined);
     this.#wakeSender?.();
+  }
+
+  #drain(): void {
+    if (this.#drainingListeners.length === 0) this.#endReading();
+    for (const listener of this.#drainingListeners) this.#guarded(listener);
   }
 
   #endReading(): void {

@@ -22,8 +22,8 @@ export function grpcBidi(method: BidiStreamingMethod, options: StreamOptions) {
 }
 
 /**
- * A bidirectional gRPC call. When the port drains it looks to the handler as if the caller had half-closed: the
- * handler answers what it took and ends, and the caller sees DRAINING instead of success.
+ * A bidirectional gRPC call. When the port drains, a handler that does not listen for that sees a half-close: it answers what
+ * it took and ends, and the caller sees DRAINING instead of success.
  */
 class GrpcDuplex implements DuplexStream {
   readonly #call: ServerDuplexStream<Buffer, Buffer>;
@@ -31,6 +31,7 @@ class GrpcDuplex implements DuplexStream {
   readonly #path: string;
   readonly #options: StreamOptions;
   readonly #endListeners: (() => void)[] = [];
+  readonly #drainingListeners: (() => void)[] = [];
   readonly #read: (size: number) => void;
   #paused = false;
   #readHeld = false;
@@ -67,6 +68,10 @@ class GrpcDuplex implements DuplexStream {
 
   onEnd(listener: () => void): void {
     this.#endListeners.push(listener);
+  }
+
+  onDraining(listener: () => void): void {
+    this.#drainingListeners.push(listener);
   }
 
   onClose(listener: () => void): void {
@@ -109,6 +114,10 @@ class GrpcDuplex implements DuplexStream {
   }
 
   #drain(): void {
+    if (this.#drainingListeners.length > 0) {
+      for (const listener of this.#drainingListeners) this.#guarded(listener);
+      return;
+    }
     this.#call.removeAllListeners('data');
     this.pause();
     this.#endReading();

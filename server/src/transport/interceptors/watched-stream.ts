@@ -30,6 +30,10 @@ export class WatchedStream implements DuplexStream {
     this.#stream.onEnd(listener);
   }
 
+  onDraining(listener: () => void): void {
+    this.#stream.onDraining(listener);
+  }
+
   onClose(listener: () => void): void {
     this.#stream.onClose(listener);
   }

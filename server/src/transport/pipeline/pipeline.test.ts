@@ -292,6 +292,22 @@ describe('the end', () => {
     expect(stream.ended).toBe('ok');
   });
 
+  it('comes after the last answer when the port drains, and what arrives until then is refused', async () => {
+    const { stream, held } = openPipeline();
+    stream.receive([{ callId: 1, method: LATER }]);
+    stream.beginDraining();
+    stream.receive([{ callId: 2, method: ECHO }]);
+    await turn();
+    expect(stream.results).toMatchObject([
+      { callId: 2, error: { detail: { reason: ErrorReason.DRAINING } } },
+    ]);
+    expect(stream.ended).toBeUndefined();
+    held[0]!.reply.ok(new Uint8Array());
+    await turn();
+    expect(stream.answered).toEqual([2, 1]);
+    expect(stream.ended).toBe('ok');
+  });
+
   it('comes at once when nothing is open', () => {
     const { stream } = openPipeline();
     stream.halfClose();

@@ -13,7 +13,7 @@ import type {
   UnaryMethod,
 } from '../../services/method.ts';
 import type { Failure } from '../../state/failure.ts';
-import { type ReportBug, toFailure } from '../failures.ts';
+import { DRAINING, type ReportBug, toFailure } from '../failures.ts';
 import { grpcCode } from '../grpc-status.ts';
 import type { InFlight } from '../interceptors/in-flight.ts';
 import { methodPath } from '../unknown-method.ts';
@@ -87,6 +87,8 @@ export class Pipeline {
   #flushDue = false;
   #backedUp = false;
   #halfClosed = false;
+  /** What comes now is refused: its client is to take it to another node, and not to wait for the slowest of its calls. */
+  #draining = false;
   /** Nothing is written or begun any more: the stream was ended, or its connection is gone. */
   #over = false;
 
@@ -106,6 +108,10 @@ export class Pipeline {
     stream.onDrain(() => this.#drained());
     stream.onEnd(() => {
       this.#halfClosed = true;
+      this.#endIfDone();
+    });
+    stream.onDraining(() => {
+      this.#draining = true;
       this.#endIfDone();
     });
     stream.onClose(() => this.#abandon());
@@ -182,6 +188,8 @@ export class Pipeline {
     if (refusal !== undefined) {
       call.heldBytes = 0;
       call.fail(refusal);
+    } else if (this.#draining) {
+      call.fail(DRAINING);
     } else if (call.sequence > 0 && call.sessionId === 0n) {
       call.fail({
         reason: ErrorReason.INVALID_REQUEST,
@@ -298,7 +306,7 @@ export class Pipeline {
   }
 
   #endIfDone(): void {
-    if (!this.#halfClosed || this.#open > 0 || this.#over) return;
+    if (!(this.#halfClosed || this.#draining) || this.#open > 0 || this.#over) return;
     if (this.#results.length > 0 || this.#unread.length > 0) return;
     this.#over = true;
     this.#stream.end();

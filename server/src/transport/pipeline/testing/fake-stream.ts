@@ -21,6 +21,7 @@ export class FakeStream implements DuplexStream {
   ended: Failure | 'ok' | undefined;
   #message: (message: Uint8Array) => void = () => {};
   #end: () => void = () => {};
+  #draining: () => void = () => {};
   #close: () => void = () => {};
   #drain: () => void = () => {};
 
@@ -30,6 +31,10 @@ export class FakeStream implements DuplexStream {
 
   onEnd(listener: () => void): void {
     this.#end = listener;
+  }
+
+  onDraining(listener: () => void): void {
+    this.#draining = listener;
   }
 
   onClose(listener: () => void): void {
@@ -87,6 +92,11 @@ export class FakeStream implements DuplexStream {
 
   halfClose(): void {
     this.#end();
+  }
+
+  /** The port drains. */
+  beginDraining(): void {
+    this.#draining();
   }
 
   close(): void {
