@@ -23,8 +23,13 @@ export class ProposedWrites {
     return this.#proposed.length;
   }
 
+  /**
+   * Whoever leads again may propose at an index below those of its last time: its log was cut meanwhile, and the old
+   * entries, which others may hold, are still in doubt.
+   */
   push(proposed: Proposed): void {
-    this.#proposed.push(proposed);
+    const behind = this.#proposed.findLastIndex(({ index }) => index <= proposed.index);
+    this.#proposed.splice(behind + 1, 0, proposed);
   }
 
   /**
