@@ -2,14 +2,12 @@
  * Each breaks one rule that a node rests on, between consensus, log and state, to show that random runs notice. A rule
  * that can be broken unnoticed is a rule that is not tested.
  */
-import { nodeOf } from '../../../cluster/replica-id.ts';
 import { ErrorReason } from '../../../gen/gomsg/v1/common_pb.js';
 import { GroupState } from '../../../state/group-state.ts';
 import { groupPrefix, table } from '../../../state/keys.ts';
 import { SessionTable } from '../../../state/sessions.ts';
 import type { Store, StoreSnapshot } from '../../../storage/store.ts';
 import type { LogFile, LogFiles } from '../../../wal/log-files.ts';
-import { Group } from '../../group.ts';
 import type { NodeLog } from '../../node-log.ts';
 import { ProposedWrites } from '../../proposed-writes.ts';
 import { ReplicaList } from '../../replica-list.ts';
@@ -70,9 +68,6 @@ function withoutSessions(snapshot: StoreSnapshot): StoreSnapshot {
     },
   });
 }
-
-/** Rounds of the event loop that a slow node needs to apply an entry. */
-const TURNS_PER_ENTRY = 8;
 
 /** Rounds of the event loop in which a destroyed replica is taken apart, all but always. */
 const TURNS_REMEMBERED = 40;
@@ -147,34 +142,15 @@ export const groupMutations: readonly GroupMutation[] = [
   },
   {
     rule: 'a confirmed read waits until what it has to see is applied',
-    install: () => {
-      const mend = patched(
+    install: () =>
+      patched(
         WaitingReads.prototype,
         'serve',
         (serve) =>
           function (this: WaitingReads, _appliedIndex, hand) {
             serve.call(this, Number.POSITIVE_INFINITY, hand);
           },
-      );
-      // Nothing is wrong with half of the nodes being slow: it is what makes reads wait at all.
-      const asked = new WeakMap<Group, number>();
-      const speedUp = patched(
-        Group.prototype,
-        'applySome',
-        (applySome) =>
-          function (this: Group, commandsMin) {
-            const times = (asked.get(this) ?? 0) + 1;
-            asked.set(this, times);
-            const isSlow = nodeOf(this.replicaId) % 2 === 0;
-            if (!isSlow) applySome.call(this, commandsMin);
-            else if (times % TURNS_PER_ENTRY === 0) applySome.call(this, 1);
-          },
-      );
-      return () => {
-        mend();
-        speedUp();
-      };
-    },
+      ),
   },
   {
     rule: 'a replica that was destroyed does not come back under its id',
