@@ -205,11 +205,23 @@ describe('a call', () => {
     test('goes there as a retry when a session makes it safe', async () => {
       const group = new OneGroup(2);
       const { methods, calls } = silentLeader(group);
-      const session = { sessionId: 7n, sequence: 3, answeredBelow: 2, retry: false };
+      // As a call of a pipeline, which tells what its frame says by getters of its class.
+      class PipelinedPlace {
+        readonly sequence = 3;
+        readonly retry = false;
+        get sessionId() {
+          return 7n;
+        }
+        get answeredBelow() {
+          return 2;
+        }
+      }
+      const session = new PipelinedPlace();
       const answered = whoAnswers(methods, undefined, callContext({ session }));
       group.elect(3);
       expect(await answered).toBe('node 3');
       expect(calls.map((call) => call.session?.retry)).toEqual([false, true]);
+      expect(calls[1]?.session).toEqual({ sessionId: 7n, sequence: 3, answeredBelow: 2, retry: true });
     });
 
     test('stays where it is when it could be done twice', async () => {

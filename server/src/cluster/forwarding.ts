@@ -283,11 +283,13 @@ function asRetry(context: CallContext): CallContext {
   const { session } = context;
   if (session === undefined || session.retry) return context;
   const { protocol, peer, deadline_ms } = context;
+  // One by one: a session may be the call itself, whose getters a spread would leave behind.
+  const { sessionId, sequence, answeredBelow } = session;
   return {
     protocol,
     peer,
     deadline_ms,
-    session: { ...session, retry: true },
+    session: { sessionId, sequence, answeredBelow, retry: true },
     get signal() {
       return context.signal;
     },
