@@ -17,7 +17,7 @@ const READER_THINK_MS = 10;
 /** After a call without an answer: its node is likely to be gone, and each such write makes the check harder. */
 const THINK_AFTER_LOSS_MS = 300;
 /** No lane goes on with a key that so many writes without an answer hang over. */
-const UNKNOWN_WRITES_A_KEY_MAX = 12;
+const UNKNOWN_WRITES_A_KEY_MAX = 5;
 
 /** The keys of a run at each time, and the histories of all. */
 export class KeyHistories {
