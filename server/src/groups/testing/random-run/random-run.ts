@@ -25,6 +25,7 @@ const NODES = 5;
 const STEPS = 120;
 const CLIENTS = 4;
 const READS_PER_STEP = 3;
+const READS_AFTER_ELECTION = 10;
 /** Ticks in which a group without faults has to answer everybody. */
 const CALM_TICKS_MAX = 600;
 
@@ -247,6 +248,8 @@ class RandomRun {
     this.#coverage.electionsWon++;
     if (last !== undefined && last !== group.replicaId) this.#coverage.leaderChanges++;
     this.#event(node, () => `leads term ${group.term}`);
+    // What the leader before has answered may not be applied here.
+    for (let i = 0; i < READS_AFTER_ELECTION; i++) this.#reading.begin();
   }
 
   /** All is well again: the group finds together and every client gets its answer. */

@@ -3,7 +3,7 @@ import { nodeOf } from '../../../cluster/replica-id.ts';
 import { Group } from '../../group.ts';
 
 /** Rounds of the event loop that a slow node needs to apply an entry. */
-const TURNS_PER_ENTRY = 30;
+const TURNS_PER_ENTRY = 60;
 
 /** The nodes with even numbers are slow, in the process as a whole, until what this returns is called. */
 export function slowNodes(): () => void {
