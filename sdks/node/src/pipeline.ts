@@ -307,8 +307,8 @@ export class PipelineClient {
 
   #openFailed(error: GomsgError): void {
     this.#sessions.openFailed();
-    // How long a call waits is for the call to say.
-    if (error.reason === ErrorReason.DEADLINE_EXCEEDED) this.#requeueSessionless();
+    // How long a call waits is for the call to say; that no node can be reached is said by the connection itself.
+    if (error.reason === ErrorReason.DEADLINE_EXCEEDED || isLostConnection(error)) this.#requeueSessionless();
     else for (const call of this.#sessionless) this.#fail(call, sessionlessError(call, error));
   }
 
@@ -561,12 +561,18 @@ function sessionlessError(call: Call, error: GomsgError): GomsgError {
   });
 }
 
+/** The connection broke, under a call that was sent as often as one is. */
+function isLostConnection({ reason, code }: GomsgError): boolean {
+  return reason === ErrorReason.UNSPECIFIED && code === GrpcCode.UNAVAILABLE;
+}
+
 /** The error of a connection as that of one call: it says what is known about a write. */
 function lostError(call: Call, error: GomsgError): GomsgError {
   const outcome = call.mayBeApplied ? MAY_BE_APPLIED : '';
   return gomsgError({
     code: error.code,
-    reason: error.reason,
+    // An internal call's failure keeps its shape, by which its owner knows it.
+    reason: isLostConnection(error) && !call.internal ? ErrorReason.UNREACHABLE : error.reason,
     method: call.method.name,
     message: `${error.message}${outcome}`,
     cause: error,

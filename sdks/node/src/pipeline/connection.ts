@@ -151,7 +151,9 @@ export class Connection {
     this.#failures += 1;
     const now_ms = performance.now();
     this.#failingSince_ms ??= this.#wasConnected ? now_ms : this.#dialedAt_ms;
-    this.#dialAgainAt_ms = now_ms + backoffDelay_ms(this.#failures - 1, this.#options.backoff);
+    // The wait grows with every round of all addresses: that one node is down says nothing about the others.
+    const rounds = Math.floor((this.#failures - 1) / this.#addresses.length);
+    this.#dialAgainAt_ms = now_ms + backoffDelay_ms(rounds, this.#options.backoff);
     this.#listener.onLost(error);
     if (now_ms - this.#failingSince_ms >= this.#options.unreachableTimeout_ms) {
       this.#listener.onUnreachable(error);
