@@ -150,10 +150,10 @@ export class Member implements Leadership {
       replicas: () => this.#host?.groups ?? [],
       placement: (group) => this.#control.placement(group),
       report: (group) => this.#ledReport(group),
-      destroy: (group) => {
+      destroy: (group, replicaId) => {
         logger.info({ group }, 'the group has moved to other nodes: its data here is removed');
         this.#host
-          ?.destroy(group)
+          ?.destroy(group, replicaId)
           .catch((error: unknown) => options.reportBug(error, `removing group ${group}`));
       },
       onRefused: (group, error) => logger.debug({ group, err: error }, 'a change of replicas has to wait'),

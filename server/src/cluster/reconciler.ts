@@ -28,7 +28,7 @@ export interface ReconcilerParts {
   /** What the leader of a group says of it, whoever that is. */
   readonly report: (group: number) => LedGroup | undefined;
   /** Removes a replica of this node with its data, for good. */
-  readonly destroy: (group: number) => void;
+  readonly destroy: (group: number, replicaId: number) => void;
   /** A step was refused: the next look tries again. */
   readonly onRefused: (group: number, error: unknown) => void;
 }
@@ -46,7 +46,7 @@ export class Reconciler {
       const placement = this.#parts.placement(replica.id);
       if (placement === undefined) continue;
       if (replica.isLeader) this.#lead(replica, placement);
-      else if (this.#isSuperfluous(replica, placement)) this.#parts.destroy(replica.id);
+      else if (this.#isSuperfluous(replica, placement)) this.#parts.destroy(replica.id, replica.replicaId);
     }
   }
 

@@ -187,9 +187,12 @@ export class GroupHost implements GroupHostFace {
     return this.#clustered().create(id, options);
   }
 
-  /** Destroys the replica of a group for good; its id is never used again. Nothing happens when there is none. */
-  destroy(id: number): Promise<void> {
-    return this.#clustered().destroy(id);
+  /**
+   * Destroys the replica of a group for good; its id is never used again. Nothing happens when there is none, or when
+   * it is not `replicaId` by then: whoever decided on one must not hit the next. Default: whichever is there.
+   */
+  destroy(id: number, replicaId?: number): Promise<void> {
+    return this.#clustered().destroy(id, replicaId);
   }
 
   /** Highest replica id of the group that this node ever had, 0 for none: the next has to be above. */

@@ -402,3 +402,18 @@ describe('a replica that cannot be made', () => {
     await hosts.during(set(group, 'key', 'written meanwhile'));
   });
 });
+
+describe('a replica that is to be destroyed', () => {
+  it('is not mistaken for the next one, which takes its place meanwhile', async () => {
+    const hosts = await grown();
+    const group = hosts.node(1).group();
+    group.changeMembers(change([['remove', 3]]));
+    await inForce(hosts, group, [1, 2]);
+    const next = replicaId(3, 1);
+    const { host } = hosts.node(3);
+    const { term } = group;
+    host.receive(1, [{ type: 'heartbeat', from: 1, to: next, term, commit: 0, context: 0 }]);
+    await hosts.during(host.destroy(1, 3));
+    expect(hosts.node(3).group().replicaId).toBe(next);
+  });
+});

@@ -101,9 +101,13 @@ export class Replicas {
     });
   }
 
-  /** Destroys the group's replica for good, its log and its state. Nothing happens when there is none. */
-  destroy(group: number): Promise<void> {
-    return this.#inTurn(group, () => this.#destroy(group));
+  /** Destroys the group's replica for good, its log and its state. Nothing happens when there is none, or another by then. */
+  destroy(group: number, replicaId?: number): Promise<void> {
+    return this.#inTurn(group, async () => {
+      // Another may have taken its place before it was this one's turn.
+      if (replicaId !== undefined && this.#list.get(group)?.replicaId !== replicaId) return;
+      await this.#destroy(group);
+    });
   }
 
   /** A message for a replica that is not here: makes it when it is one to come, and the leader says so. */

@@ -49,7 +49,7 @@ export class MemberChanges {
       if (own === undefined || there.includes(own.replicaId)) continue;
       // In neither the configuration nor on its way into it.
       if (own.status().commit > group.status().commit || this.#joining.has(own.replicaId)) continue;
-      node.host.destroy(1).then(
+      node.host.destroy(1, own.replicaId).then(
         () => {
           this.#destroyed.add(own.replicaId);
           this.#coverage.replicasDestroyed++;
