@@ -262,14 +262,26 @@ class RandomRun {
       return this.#counting.every(({ idle }) => idle);
     };
     await this.#live(() => hosts.until(answered, 'answers to all clients', CALM_TICKS_MAX));
-    const leader = await this.#live(() => hosts.leader());
-    const { configuration } = leader.group();
-    const numbers = members(configuration).map(nodeOf);
-    await this.#live(() => hosts.agree(1, numbers));
+    // Who the members are may change until then: a change that was begun is completed by whoever leads.
+    await this.#live(() =>
+      hosts.until(() => this.#membersAgree(), 'agreement of the members', CALM_TICKS_MAX),
+    );
     this.#check();
-    this.#checkState(leader, numbers);
+    const leader = hosts.leaderOf()!;
+    this.#checkState(leader, members(leader.group().configuration).map(nodeOf));
     this.#coverage.committed = leader.group().state.appliedIndex;
     this.#coverage.terms = leader.group().term;
+  }
+
+  /** There is a leader, no change of its members is under way, and all of them have applied what it has. */
+  #membersAgree(): boolean {
+    const group = this.hosts.leaderOf()?.group();
+    if (group === undefined || group.configuration.votersOutgoing.length > 0) return false;
+    const { lastIndex } = group.status();
+    return members(group.configuration).every((id) => {
+      const member = this.hosts.node(nodeOf(id)).host.group(1);
+      return member?.replicaId === id && member.state.appliedIndex === lastIndex;
+    });
   }
 
   /** A group that finds no rest is stuck, unless one of its nodes is broken. */
