@@ -129,6 +129,7 @@ const stream: DuplexStream = {
     take = listener;
   },
   onEnd: () => {},
+  onDraining: () => {},
   onClose: () => {},
   pause: () => {},
   resume: () => {},
