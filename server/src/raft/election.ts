@@ -97,16 +97,18 @@ function knownCommit(state: RaftState): { commitIndex: number; commitTerm: numbe
  * Learns the commit index from whoever takes part in an election: an entry that is committed anywhere and held here is
  * committed here (Log Matching). A leader knows better.
  *
- * Only from a sender whose term this node has reached. Who knows that something committed in a term must be in that
- * term: otherwise a membership could be learned that way and then used to win an older term's election, whose winner
- * was chosen by a membership before. For the same reason a candidate that learns of a new membership gives up.
+ * Who knows that something committed in a term must be in that term: otherwise a membership could be learned that way
+ * and then used to win an older term's election, whose winner was chosen by a membership before. So this node enters the
+ * sender's term first: a pre-vote that is refused would never tell it of that. For the same reason a candidate that
+ * learns of a new membership gives up.
  */
 export function learnCommit(state: RaftState, message: Message): void {
   if (!('commitIndex' in message) || state.role === 'leader') return;
   const { log } = state;
   const { commitIndex, commitTerm } = message;
-  if (termOfSender(message) > state.term) return;
   if (commitIndex <= log.committed || !log.matches(commitIndex, commitTerm)) return;
+  const term = termOfSender(message);
+  if (term > state.term) state.becomeFollower(term, NO_NODE);
   log.commitTo(commitIndex);
   if (state.role !== 'follower' && hasUnappliedConfiguration(state))
     state.becomeFollower(state.term, NO_NODE);
