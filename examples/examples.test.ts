@@ -73,7 +73,7 @@ describe('examples', () => {
     await using node = NodeProcess.start({ flags: [] });
     const [program, ...args] = command;
     const { stdout, stderr, status } = spawnSync(program, args, {
-      env: { ...process.env, GOMSG_ADDRESS: await node.ready, TZ: 'UTC' },
+      env: { ...process.env, GOMSG_SERVER: await node.ready, TZ: 'UTC' },
       encoding: 'utf8',
       timeout: 25_000,
     });

@@ -1,7 +1,7 @@
 // Patterns: optimistic locking, work queues with retries and dead letters, consumer groups, watches.
 import { connect, FailedPreconditionError } from '@gomsg/client';
 
-const client = connect(process.argv[2] ?? process.env.GOMSG_ADDRESS ?? 'localhost:9000');
+const client = connect(process.argv[2] ?? process.env.GOMSG_SERVER ?? 'localhost:9000');
 
 console.log('# a lock, and a change on condition of a version');
 await client.kv.set('lock:report', 'worker-1', { ifAbsent: true, ttl: 30 });

@@ -1,7 +1,7 @@
 // The first steps: keys and values, a queue, a stream.
 import { connect, NotFoundError } from '@gomsg/client';
 
-const client = connect(process.argv[2] ?? process.env.GOMSG_ADDRESS ?? 'localhost:9000');
+const client = connect(process.argv[2] ?? process.env.GOMSG_SERVER ?? 'localhost:9000');
 
 // Key/value
 await client.kv.set('name', 'alice');

@@ -2,7 +2,7 @@
 import { connect, FailedPreconditionError } from '@gomsg/client';
 
 // Several addresses, with commas between them, are nodes of one cluster: any of them is a way in.
-const client = connect(process.argv[2] ?? process.env.GOMSG_ADDRESS ?? 'localhost:9000');
+const client = connect(process.argv[2] ?? process.env.GOMSG_SERVER ?? 'localhost:9000');
 
 const status = await client.cluster.status();
 console.log('state:', status.state);

@@ -1,7 +1,7 @@
 // Every call of the API reference, in its order, against a fresh node.
 import { connect, GomsgError } from '@gomsg/client';
 
-const client = connect(process.argv[2] ?? process.env.GOMSG_ADDRESS ?? 'localhost:9000');
+const client = connect(process.argv[2] ?? process.env.GOMSG_SERVER ?? 'localhost:9000');
 const show = (what, value) => console.log(`${what}:`, value);
 /** Runs a call that a node on its own refuses, and shows why. */
 const refused = async (what, call) => {

@@ -11,7 +11,7 @@ import gomsg
 def address() -> str:
     if len(sys.argv) > 1:
         return sys.argv[1]
-    return os.environ.get('GOMSG_ADDRESS', 'localhost:9000')
+    return os.environ.get('GOMSG_SERVER', 'localhost:9000')
 
 
 async def conditions(client):

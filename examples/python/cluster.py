@@ -11,7 +11,7 @@ def addresses() -> str:
     """Several nodes with commas: the client finds the others by itself."""
     if len(sys.argv) > 1:
         return sys.argv[1]
-    return os.environ.get('GOMSG_ADDRESS', 'localhost:9000')
+    return os.environ.get('GOMSG_SERVER', 'localhost:9000')
 
 
 async def main():

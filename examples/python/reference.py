@@ -168,7 +168,7 @@ async def cluster(client):
 
 
 async def main():
-    address = sys.argv[1] if len(sys.argv) > 1 else os.environ.get('GOMSG_ADDRESS', 'localhost:9000')
+    address = sys.argv[1] if len(sys.argv) > 1 else os.environ.get('GOMSG_SERVER', 'localhost:9000')
     async with gomsg.connect(address) as client:
         await key_value(client)
         await queue(client)

@@ -22,7 +22,7 @@ func address() string {
 	if len(os.Args) > 1 {
 		return os.Args[1]
 	}
-	return os.Getenv("GOMSG_ADDRESS") // Empty = localhost:9000.
+	return os.Getenv("GOMSG_SERVER") // Empty = localhost:9000.
 }
 
 func run(ctx context.Context, address string) error {

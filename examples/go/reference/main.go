@@ -28,7 +28,7 @@ func address() string {
 	if len(os.Args) > 1 {
 		return os.Args[1]
 	}
-	if address := os.Getenv("GOMSG_ADDRESS"); address != "" {
+	if address := os.Getenv("GOMSG_SERVER"); address != "" {
 		return address
 	}
 	return "localhost:9000"
