@@ -616,6 +616,7 @@ func kvKeysRequest(pattern string, options []KVKeysOptions) (*gomsgv1.KVServiceK
 
 func (c *KVClient) keysPages(ctx context.Context, request *gomsgv1.KVServiceKeysRequest) func([]byte) (page[string], error) {
 	request = proto.CloneOf(request)
+	request.Limit = pageElements
 	return func(cursor []byte) (page[string], error) {
 		request.Cursor = cursor
 		var response gomsgv1.KVServiceKeysResponse
@@ -685,6 +686,7 @@ func kvScanRequest(options []KVScanOptions) (*gomsgv1.KVServiceScanRequest, erro
 
 func (c *KVClient) scanPages(ctx context.Context, request *gomsgv1.KVServiceScanRequest) func([]byte) (page[KeyValue], error) {
 	request = proto.CloneOf(request)
+	request.Limit = pageElements
 	return func(cursor []byte) (page[KeyValue], error) {
 		request.Cursor = cursor
 		var response gomsgv1.KVServiceScanResponse

@@ -32,6 +32,9 @@ func iteratePages[T any](fetch func(cursor []byte) (page[T], error)) iter.Seq2[T
 	}
 }
 
+// pageElements is how many elements a page is asked for, where the request can say it.
+const pageElements = 1_000
+
 // collectPages returns the elements of all pages; RESULT_TOO_LARGE when they are more than the client collects.
 func collectPages[T any](c *Client, method string, fetch func(cursor []byte) (page[T], error)) ([]T, error) {
 	collected := []T{}

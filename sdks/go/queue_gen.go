@@ -589,6 +589,7 @@ func queueBrowseRequest(queue string, options []QueueBrowseOptions) (*gomsgv1.Qu
 
 func (c *QueueClient) browsePages(ctx context.Context, request *gomsgv1.QueueServicePeekRequest) func([]byte) (page[PeekedMessage], error) {
 	request = proto.CloneOf(request)
+	request.Limit = pageElements
 	return func(cursor []byte) (page[PeekedMessage], error) {
 		request.Cursor = cursor
 		var response gomsgv1.QueueServicePeekResponse
@@ -712,6 +713,7 @@ func queueListRequest(options []QueueListOptions) (*gomsgv1.QueueServiceListRequ
 
 func (c *QueueClient) listPages(ctx context.Context, request *gomsgv1.QueueServiceListRequest) func([]byte) (page[QueueStats], error) {
 	request = proto.CloneOf(request)
+	request.Limit = pageElements
 	return func(cursor []byte) (page[QueueStats], error) {
 		request.Cursor = cursor
 		var response gomsgv1.QueueServiceListResponse

@@ -520,6 +520,7 @@ func streamReadFromRequest(topic string, moment time.Time, options []StreamReadF
 
 func (c *StreamClient) readFromPages(ctx context.Context, request *gomsgv1.StreamServiceReadFromRequest) func([]byte) (page[*StreamMessage], error) {
 	request = proto.CloneOf(request)
+	request.Limit = pageElements
 	return func(cursor []byte) (page[*StreamMessage], error) {
 		request.Cursor = cursor
 		var response gomsgv1.StreamServiceReadFromResponse
@@ -736,6 +737,7 @@ func streamListRequest(options []StreamListOptions) (*gomsgv1.StreamServiceListR
 
 func (c *StreamClient) listPages(ctx context.Context, request *gomsgv1.StreamServiceListRequest) func([]byte) (page[TopicInfo], error) {
 	request = proto.CloneOf(request)
+	request.Limit = pageElements
 	return func(cursor []byte) (page[TopicInfo], error) {
 		request.Cursor = cursor
 		var response gomsgv1.StreamServiceListResponse

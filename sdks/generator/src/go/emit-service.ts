@@ -351,6 +351,13 @@ function fill(face: FaceModel, list: string): string {
   return `\tfor _, element := range ${list} {\n${lines.join('')}\t}\n`;
 }
 
+/** Pages as large as the client takes them, where the caller has no say in it: some rpcs give a single element otherwise. */
+function pageLimit(face: FaceModel): string {
+  const limit = face.rpc.desc.input.fields.find(({ name }) => name === 'limit');
+  const isTaken = [...face.params, ...face.options].some(({ path }) => path[0] === limit);
+  return limit === undefined || isTaken ? '' : `\trequest.${protoField(limit)} = pageElements\n`;
+}
+
 function pagedMethods(face: FaceModel): string[] {
   const { field, type, pages } = face.result!;
   if (type.kind !== 'list' || field === undefined || pages === undefined)
@@ -364,7 +371,7 @@ function pagedMethods(face: FaceModel): string[] {
   const indented = fill(face, got).replaceAll(/^(?=.)/gm, '\t');
   return [
     `func (c *${client}) ${fetch}(ctx context.Context, request *${input}) func([]byte) (page[${of}], error) {\n` +
-      `\trequest = proto.CloneOf(request)\n` +
+      `\trequest = proto.CloneOf(request)\n${pageLimit(face)}` +
       `\treturn func(cursor []byte) (page[${of}], error) {\n\t\trequest.${protoField(pages.cursor)} = cursor\n` +
       `\t\tvar response ${protoMessage(face.rpc.desc.output)}\n` +
       `\t\tif err := ${callOf(face)}; err != nil {\n\t\t\treturn page[${of}]{}, err\n\t\t}\n${indented}` +
