@@ -1,6 +1,6 @@
 /** The buf templates of the repository, and how they are run. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { Toolchain } from './suites.ts';
@@ -25,7 +25,7 @@ export const TEMPLATES: readonly Template[] = [
   { path: 'conformance/clients/go/buf.gen.dispatch.yaml', needs: ['go'] },
   { path: 'conformance/clients/python/buf.gen.yaml', needs: ['python'] },
   { path: 'conformance/buf.gen.methods.yaml', needs: [] },
-].filter(({ path }) => existsSync(path)) as Template[];
+];
 
 /** Runs the templates, into the repository or below another folder. False when one failed, which it has then said. */
 export function generate(outputFolder = '.'): boolean {

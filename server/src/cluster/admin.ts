@@ -4,6 +4,7 @@ import type { UnaryCall } from '../services/decode.ts';
 import { ErrorReason, GomsgError } from '../services/errors.ts';
 import type { ControlView } from '../state/control/control-machine.ts';
 import type { ControlProposals } from './control/control-proposals.ts';
+import { timeLeft } from './forwarding.ts';
 import type { ForwardedCall } from './links/forwarded-call.ts';
 import type { PeerLinks } from './links/peer-links.ts';
 
@@ -48,9 +49,8 @@ export class Admin implements ClusterAdmin {
       reply.fail(notFound(nodeId));
       return;
     }
-    const timeout_ms =
-      context.deadline_ms === undefined ? undefined : Math.max(1, context.deadline_ms - Date.now());
-    const call: ForwardedCall = { method, payload, timeout_ms, headers: { [ASKED_HEADER]: 'true' } };
+    const headers = { [ASKED_HEADER]: 'true' };
+    const call: ForwardedCall = { method, payload, timeout_ms: timeLeft(context), headers };
     this.#parts.links.call(node, call, reply);
   }
 }

@@ -8,7 +8,14 @@
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import { GomsgError } from '../services/errors.ts';
-import type { CallContext, Method, Reply, ServerStreamingMethod, UnaryMethod } from '../services/method.ts';
+import type {
+  CallContext,
+  Method,
+  Reply,
+  ServerStreamingMethod,
+  SessionCall,
+  UnaryMethod,
+} from '../services/method.ts';
 import type { Failure } from '../state/failure.ts';
 import type { ForwardedCall } from './links/forwarded-call.ts';
 import type { CallHandle } from './links/pending-calls.ts';
@@ -230,7 +237,7 @@ export async function* streamFromLeader(
       try {
         const messages =
           leader === leadership.self
-            ? method.handle(request, withSignal(context, signal))
+            ? method.handle(request, contextWith(context, { signal }))
             : endedBy(signal, links.stream(leader, forwarded(method, request, context)));
         for await (const message of messages) {
           begun = true;
@@ -282,24 +289,28 @@ export function movedOn(group: number): Failure {
 function asRetry(context: CallContext): CallContext {
   const { session } = context;
   if (session === undefined || session.retry) return context;
-  const { protocol, peer, deadline_ms } = context;
   // One by one: a session may be the call itself, whose getters a spread would leave behind.
   const { sessionId, sequence, answeredBelow } = session;
+  return contextWith(context, { session: { sessionId, sequence, answeredBelow, retry: true } });
+}
+
+/** The same caller, with some of what is known of the call replaced. */
+function contextWith(
+  context: CallContext,
+  { session = context.session, signal }: { readonly session?: SessionCall; readonly signal?: AbortSignal },
+): CallContext {
+  const { protocol, peer, deadline_ms } = context;
   return {
     protocol,
     peer,
     deadline_ms,
-    session: { sessionId, sequence, answeredBelow, retry: true },
+    session,
+    // Asked for on demand: some contexts make theirs only then.
     get signal() {
-      return context.signal;
+      return signal ?? context.signal;
     },
     header: (name) => context.header(name),
   };
-}
-
-function withSignal(context: CallContext, signal: AbortSignal): CallContext {
-  const { protocol, peer, deadline_ms, session } = context;
-  return { protocol, peer, deadline_ms, session, signal, header: (name) => context.header(name) };
 }
 
 function forwarded(

@@ -23,10 +23,6 @@ export class LeaderTable {
     return this.#leaders.get(group)?.node;
   }
 
-  termOf(group: number): number {
-    return this.#leaders.get(group)?.term ?? 0;
-  }
-
   /** All that a node claims now: what it claimed before and does not any more is taken back. */
   claims(node: number, claims: readonly Claim[]): void {
     const terms = new Map(claims.map(({ group, term }) => [group, term]));

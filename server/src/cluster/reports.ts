@@ -63,11 +63,6 @@ export class Reports {
     this.#awaitedSince_ms.set(node, since_ms);
     return now_ms - since_ms;
   }
-
-  forget(node: number): void {
-    this.#nodes.delete(node);
-    this.#awaitedSince_ms.delete(node);
-  }
 }
 
 export function encodeReport(report: MessageInitShape<typeof NodeReportSchema>): Uint8Array {
