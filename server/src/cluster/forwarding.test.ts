@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import { KVService, KVServiceGetResponseSchema } from '../gen/gomsg/v1/kv_pb.js';
 import { methodNumber, serverStreaming, unary } from '../services/decode.ts';
@@ -7,6 +7,7 @@ import { GomsgError } from '../services/errors.ts';
 import { call, callContext, open } from '../services/testing/call.ts';
 import type { Failure } from '../state/failure.ts';
 import { forwarding, type Leadership, type Links } from './forwarding.ts';
+import { LEADER_SEARCH_MS_MAX, RETRY_PAUSE_MS } from './leader-search.ts';
 import type { ForwardedCall } from './links/forwarded-call.ts';
 
 const NOT_LEADER: Failure = { reason: ErrorReason.NOT_LEADER, message: 'another node leads' };
@@ -234,13 +235,55 @@ describe('a call', () => {
     });
   });
 
-  test('is given up when nodes disagree for too long', async () => {
-    const refuse: Links['call'] = (_node, _call, reply) => {
-      reply.fail(NOT_LEADER);
-      return DONE;
-    };
-    await expect(whoAnswers(node(new OneGroup(2), { call: refuse }).methods)).rejects.toMatchObject({
-      reason: ErrorReason.NOT_LEADER,
+  describe('that the known leader refuses, since it hands its leadership over', () => {
+    beforeEach(() => {
+      vi.useFakeTimers();
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+
+    /** Node 2 refuses as long as it is said to lead. */
+    function handingOver(group: OneGroup, context = callContext()) {
+      let refusals = 0;
+      const { methods } = node(group, {
+        call(to, _call, reply) {
+          if (to === 3) reply.ok(answer('node 3'));
+          else {
+            refusals++;
+            reply.fail(NOT_LEADER);
+          }
+          return DONE;
+        },
+      });
+      const answered = whoAnswers(methods, undefined, context);
+      return { answered, refusals: () => refusals };
+    }
+
+    test('waits for the next one, however many looks that takes', async () => {
+      const group = new OneGroup(2);
+      const { answered, refusals } = handingOver(group);
+      await vi.advanceTimersByTimeAsync(LEADER_SEARCH_MS_MAX - RETRY_PAUSE_MS);
+      expect(refusals()).toBeGreaterThan(10);
+      group.elect(3);
+      expect(await answered).toBe('node 3');
+    });
+
+    test('is given up after the time of a search', async () => {
+      const { answered, refusals } = handingOver(new OneGroup(2));
+      const refused = expect(answered).rejects.toMatchObject({ reason: ErrorReason.NOT_LEADER });
+      await vi.advanceTimersByTimeAsync(LEADER_SEARCH_MS_MAX);
+      await refused;
+      expect(refusals()).toBeLessThanOrEqual(LEADER_SEARCH_MS_MAX / RETRY_PAUSE_MS + 1);
+    });
+
+    test('is given up at its deadline, when that is sooner', async () => {
+      const context = callContext({ deadline_ms: Date.now() + 200 });
+      const refused = expect(handingOver(new OneGroup(2), context).answered).rejects.toMatchObject({
+        reason: ErrorReason.NOT_LEADER,
+      });
+      await vi.advanceTimersByTimeAsync(200);
+      await refused;
     });
   });
 });

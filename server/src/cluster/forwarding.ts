@@ -17,6 +17,7 @@ import type {
   UnaryMethod,
 } from '../services/method.ts';
 import type { Failure } from '../state/failure.ts';
+import { LeaderSearch } from './leader-search.ts';
 import type { ForwardedCall } from './links/forwarded-call.ts';
 import type { CallHandle } from './links/pending-calls.ts';
 import { type Route, type RouteReader, routeReader } from './route-of.ts';
@@ -42,13 +43,6 @@ export interface Links {
   /** Ended by its iterator's `return`. */
   stream(node: number, call: ForwardedCall): AsyncIterable<Uint8Array>;
 }
-
-/** How long a call waits for a group to have a leader when its caller sets no deadline: twice the usual election. */
-export const LEADER_WAIT_MS_MAX = 4_000;
-/** Tries of one call. An election ends most waits; more than a few in a row mean that the nodes disagree for long. */
-export const TRIES_MAX = 8;
-/** Pause before a try that nothing new is known for. */
-export const RETRY_PAUSE_MS = 50;
 
 /** The methods as any node of a cluster serves them. */
 export function forwarding(methods: readonly Method[], leadership: Leadership, links: Links): Method[] {
@@ -93,8 +87,7 @@ class Attempts implements Reply {
   readonly #group: number;
   readonly #leadership: Leadership;
   readonly #links: Links;
-  #tries = 0;
-  #until_ms = 0;
+  #search: LeaderSearch | undefined;
 
   constructor(
     method: UnaryMethod,
@@ -115,11 +108,10 @@ class Attempts implements Reply {
   }
 
   next(): void {
-    this.#tries++;
     const leader = this.#leadership.leaderOf(this.#group);
     if (leader === this.#leadership.self) this.#method.handle(this.#request, this.#context, this);
     else if (leader !== undefined) this.#passOn(leader);
-    else this.#waitForChange(this.#leadership.noLeader(this.#group));
+    else this.#lookAgain(this.#leadership.noLeader(this.#group));
   }
 
   /**
@@ -128,7 +120,7 @@ class Attempts implements Reply {
    */
   #passOn(leader: number): void {
     const call = forwarded(this.#method, this.#request, this.#context);
-    if (!this.#mayRepeat || this.#tries >= TRIES_MAX) {
+    if (!this.#mayRepeat) {
       this.#links.call(leader, call, this);
       return;
     }
@@ -170,26 +162,15 @@ class Attempts implements Reply {
   }
 
   fail(failure: Failure): void {
-    if (failure.reason === ErrorReason.NOT_LEADER && this.#tries < TRIES_MAX) this.#waitForChange(failure);
+    if (failure.reason === ErrorReason.NOT_LEADER) this.#lookAgain(failure);
     else this.#reply.fail(failure);
   }
 
-  #waitForChange(failure: Failure): void {
-    const now_ms = Date.now();
-    if (this.#until_ms === 0) {
-      this.#until_ms = Math.min(
-        now_ms + LEADER_WAIT_MS_MAX,
-        this.#context.deadline_ms ?? Number.POSITIVE_INFINITY,
-      );
-    }
+  #lookAgain(failure: Failure): void {
+    this.#search ??= new LeaderSearch(this.#leadership, this.#context);
+    if (this.#search.again(this.#group, () => this.next())) return;
     const isKnown = this.#leadership.leaderOf(this.#group) !== undefined;
-    if (now_ms >= this.#until_ms || this.#context.signal.aborted) {
-      this.#reply.fail(isKnown ? failure : this.#leadership.noLeader(this.#group));
-      return;
-    }
-    // With a leader known, what is known may be old news that the refusal contradicts: a pause, and another look.
-    const wait_ms = isKnown ? Math.min(RETRY_PAUSE_MS, this.#until_ms - now_ms) : this.#until_ms - now_ms;
-    whenLeaderChanges(this.#leadership, this.#group, wait_ms, this.#context.signal, () => this.next());
+    this.#reply.fail(isKnown ? failure : this.#leadership.noLeader(this.#group));
   }
 }
 
@@ -222,8 +203,8 @@ export async function* streamFromLeader(
   leadership: Leadership,
   links: Links,
 ): AsyncGenerator<Uint8Array> {
-  const until_ms = Math.min(Date.now() + LEADER_WAIT_MS_MAX, context.deadline_ms ?? Number.POSITIVE_INFINITY);
-  for (let tries = 1; ; tries++) {
+  const search = new LeaderSearch(leadership, context);
+  for (;;) {
     const leader = leadership.leaderOf(group);
     let refusal: Failure | undefined;
     if (leader === undefined) refusal = leadership.noLeader(group);
@@ -252,12 +233,9 @@ export async function* streamFromLeader(
         stopListening();
       }
     }
-    const left_ms = until_ms - Date.now();
-    if (tries >= TRIES_MAX || left_ms <= 0 || context.signal.aborted) throw new GomsgError(refusal);
-    const wait_ms = leader === undefined ? left_ms : Math.min(RETRY_PAUSE_MS, left_ms);
-    await new Promise<void>((resolve) =>
-      whenLeaderChanges(leadership, group, wait_ms, context.signal, resolve),
-    );
+    await new Promise<void>((resolve, reject) => {
+      if (!search.again(group, resolve)) reject(new GomsgError(refusal));
+    });
   }
 }
 
@@ -324,23 +302,4 @@ function forwarded(
 /** How long a caller still waits, in milliseconds above 0; undefined = without a bound. */
 export function timeLeft({ deadline_ms }: CallContext): number | undefined {
   return deadline_ms === undefined ? undefined : Math.max(1, deadline_ms - Date.now());
-}
-
-/** Calls back once: when the leader changes, after the time, or when the caller gives up. */
-export function whenLeaderChanges(
-  leadership: Leadership,
-  group: number,
-  wait_ms: number,
-  signal: AbortSignal | undefined,
-  then: () => void,
-): void {
-  const done = (): void => {
-    clearTimeout(timer);
-    stopListening();
-    signal?.removeEventListener('abort', done);
-    then();
-  };
-  const timer = setTimeout(done, wait_ms);
-  const stopListening = leadership.onLeaderChange(group, done);
-  signal?.addEventListener('abort', done, { once: true });
 }

@@ -10,16 +10,14 @@ import type { GroupRouter, Proposal, ServiceGroup } from '../services/groups.ts'
 import { slotOf } from '../state/crc16.ts';
 import type { Failure } from '../state/failure.ts';
 import type { GroupState } from '../state/group-state.ts';
-import { type Leadership, type Links, RETRY_PAUSE_MS, whenLeaderChanges } from './forwarding.ts';
+import type { Leadership, Links } from './forwarding.ts';
+import { LeaderSearch } from './leader-search.ts';
 import type { ForwardedCall } from './links/forwarded-call.ts';
 import { FIRST_DATA_GROUP } from './slot-map.ts';
 
 /** The header of a passed-on command that is to be proposed as it is, without the service: the group that it is for. */
 export const PROPOSAL_GROUP_HEADER = 'gomsg-group';
 
-/** How long a write waits for a group to have a leader, and how often at most, the refusals of former leaders included. */
-const LEADER_WAIT_MS = 1_000;
-const LEADER_WAITS = 4;
 /** Writes of one group that may wait so. */
 const WAITING_MAX = 1_024;
 
@@ -71,11 +69,11 @@ export class RoutedGroup implements ServiceGroup {
   }
 
   submit(proposal: Proposal): void {
-    this.#submit(proposal, LEADER_WAITS);
+    this.#submit(proposal, undefined);
   }
 
   /** Waits for a leader that is about to be elected: what was handed to nobody was certainly not done. */
-  #submit(proposal: Proposal, waits: number): void {
+  #submit(proposal: Proposal, search: LeaderSearch | undefined): void {
     const replica = this.#replicas.replica(this.id);
     const leader = this.#leadership.leaderOf(this.id);
     if (replica?.isLeader) replica.submit(proposal);
@@ -84,25 +82,23 @@ export class RoutedGroup implements ServiceGroup {
       this.#links.call(leader, forwardedProposal(this.id, proposal), {
         ok: (response) => reply.ok(response),
         fail: (failure) => {
-          if (failure.reason === ErrorReason.NOT_LEADER) this.#submitLater(proposal, waits, failure);
+          if (failure.reason === ErrorReason.NOT_LEADER) this.#submitLater(proposal, search, failure);
           else reply.fail(failure);
         },
       });
-    } else this.#submitLater(proposal, waits, this.#leadership.noLeader(this.id));
+    } else this.#submitLater(proposal, search, this.#leadership.noLeader(this.id));
   }
 
-  #submitLater(proposal: Proposal, waits: number, failure: Failure): void {
-    if (waits === 0 || this.#waiting >= WAITING_MAX) {
-      proposal.reply.fail(failure);
-      return;
-    }
-    this.#waiting++;
-    const isKnown = this.#leadership.leaderOf(this.id) !== undefined;
-    const wait_ms = isKnown ? RETRY_PAUSE_MS : LEADER_WAIT_MS;
-    whenLeaderChanges(this.#leadership, this.id, wait_ms, undefined, () => {
-      this.#waiting--;
-      this.#submit(proposal, waits - 1);
-    });
+  #submitLater(proposal: Proposal, begun: LeaderSearch | undefined, failure: Failure): void {
+    const search = begun ?? new LeaderSearch(this.#leadership, undefined);
+    const isOn =
+      this.#waiting < WAITING_MAX &&
+      search.again(this.id, () => {
+        this.#waiting--;
+        this.#submit(proposal, search);
+      });
+    if (isOn) this.#waiting++;
+    else proposal.reply.fail(failure);
   }
 
   read(

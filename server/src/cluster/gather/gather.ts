@@ -7,15 +7,8 @@
 import { ErrorReason } from '../../services/errors.ts';
 import type { CallContext, Reply, UnaryMethod } from '../../services/method.ts';
 import type { Failure } from '../../state/failure.ts';
-import {
-  LEADER_WAIT_MS_MAX,
-  type Leadership,
-  type Links,
-  RETRY_PAUSE_MS,
-  TRIES_MAX,
-  timeLeft,
-  whenLeaderChanges,
-} from '../forwarding.ts';
+import { type Leadership, type Links, timeLeft } from '../forwarding.ts';
+import { LeaderSearch } from '../leader-search.ts';
 import { partContext, partHeaders } from './part.ts';
 
 /** What gathering works with. */
@@ -59,7 +52,7 @@ class Gathering {
   /** Groups that are yet to be answered for. */
   #missing: number;
   #failed = false;
-  #until_ms = 0;
+  #search: LeaderSearch | undefined;
 
   constructor(
     question: Question,
@@ -121,18 +114,11 @@ class Gathering {
     if (this.#failed) return;
     const { context } = this.#question;
     const { leadership } = this.#nodes;
-    const now_ms = Date.now();
-    if (this.#until_ms === 0) this.#until_ms = waitUntil(context, now_ms);
-    if (tries >= TRIES_MAX || now_ms >= this.#until_ms || context.signal.aborted) {
-      this.#giveUp(failure);
-      return;
-    }
-    const left_ms = this.#until_ms - now_ms;
-    const isKnown = groups.some((group) => leadership.leaderOf(group) !== undefined);
-    const wait_ms = isKnown ? Math.min(RETRY_PAUSE_MS, left_ms) : left_ms;
-    whenLeaderChanges(leadership, groups[0]!, wait_ms, context.signal, () => {
+    this.#search ??= new LeaderSearch(leadership, context);
+    const isOn = this.#search.again(groups[0]!, () => {
       if (!this.#failed) this.ask(groups, tries + 1);
     });
+    if (!isOn) this.#giveUp(failure);
   }
 
   #giveUp(failure: Failure): void {
@@ -145,11 +131,6 @@ class Gathering {
 /** Failures that are over once a leader is known and reached. */
 export function isPassing({ reason }: Failure): boolean {
   return reason === ErrorReason.NOT_LEADER || reason === ErrorReason.NO_QUORUM;
-}
-
-/** When a call stops waiting for leaders. */
-export function waitUntil({ deadline_ms }: CallContext, now_ms: number): number {
-  return Math.min(now_ms + LEADER_WAIT_MS_MAX, deadline_ms ?? Number.POSITIVE_INFINITY);
 }
 
 /** The groups by the node that is to answer for them; under undefined those that nobody is known to lead. */

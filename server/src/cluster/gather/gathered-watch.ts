@@ -13,16 +13,10 @@ import { encodeWatch } from '../../services/kv/encode.ts';
 import { groupsOfPrefix } from '../../services/kv/groups-of-keys.ts';
 import { decodeResumeToken, encodeResumeToken } from '../../services/kv/resume-token.ts';
 import type { CallContext, ServerStreamingMethod } from '../../services/method.ts';
-import {
-  movedOn,
-  RETRY_PAUSE_MS,
-  streamFromLeader,
-  TRIES_MAX,
-  timeLeft,
-  whenLeaderChanges,
-} from '../forwarding.ts';
+import { movedOn, streamFromLeader, timeLeft } from '../forwarding.ts';
+import { LeaderSearch } from '../leader-search.ts';
 import { contentOf, fieldsOf } from './fields.ts';
-import { byNode, isPassing, type Nodes, waitUntil } from './gather.ts';
+import { byNode, isPassing, type Nodes } from './gather.ts';
 import type { GatherDeps } from './gathered-unary.ts';
 import { MergedStreams } from './merged-streams.ts';
 import { partContext, partHeaders } from './part.ts';
@@ -71,8 +65,8 @@ async function* mergedWatch(
   nodes: Nodes,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { leadership } = nodes;
-  const until_ms = waitUntil(context, Date.now());
-  for (let tries = 1; ; tries++) {
+  const search = new LeaderSearch(leadership, context);
+  for (;;) {
     const parts = byNode(groups, leadership, false);
     const leaderless = parts.get(undefined)?.[0];
     let refusal: GomsgError;
@@ -104,12 +98,9 @@ async function* mergedWatch(
         streams.end();
       }
     }
-    const left_ms = until_ms - Date.now();
-    if (tries >= TRIES_MAX || left_ms <= 0 || context.signal.aborted) throw refusal;
-    const wait_ms = leaderless === undefined ? Math.min(RETRY_PAUSE_MS, left_ms) : left_ms;
-    await new Promise<void>((resolve) =>
-      whenLeaderChanges(leadership, leaderless ?? groups[0]!, wait_ms, context.signal, resolve),
-    );
+    await new Promise<void>((resolve, reject) => {
+      if (!search.again(leaderless ?? groups[0]!, resolve)) reject(refusal);
+    });
   }
 }
 

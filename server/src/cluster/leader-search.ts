@@ -1,0 +1,62 @@
+/**
+ * How a call that found no leader to take it goes on: it looks again when the leader changes, and after a pause when the
+ * one that is known refused, since what is known here may be old news. Leadership may be handed over for longer than a
+ * few looks take, so what bounds the search is its time and not their number.
+ */
+import type { CallContext } from '../services/method.ts';
+import type { Leadership } from './forwarding.ts';
+
+/** How long a call looks for a leader when its caller sets no deadline: twice the usual election. */
+export const LEADER_SEARCH_MS_MAX = 4_000;
+/** Pause before a look that nothing new is known for. */
+export const RETRY_PAUSE_MS = 50;
+
+/** One call's search. Its time begins with the first refusal. */
+export class LeaderSearch {
+  readonly #leadership: Pick<Leadership, 'leaderOf' | 'onLeaderChange'>;
+  readonly #caller: Pick<CallContext, 'deadline_ms' | 'signal'> | undefined;
+  #until_ms = 0;
+
+  /** @param caller who waits for the call; undefined = nobody can give it up */
+  constructor(
+    leadership: Pick<Leadership, 'leaderOf' | 'onLeaderChange'>,
+    caller: Pick<CallContext, 'deadline_ms' | 'signal'> | undefined,
+  ) {
+    this.#leadership = leadership;
+    this.#caller = caller;
+  }
+
+  /**
+   * Calls back once, when it is worth another look for the group's leader, or when the caller gives up.
+   *
+   * @returns false without a callback when the time is over or the caller is gone
+   */
+  again(group: number, look: () => void): boolean {
+    const caller = this.#caller;
+    const now_ms = Date.now();
+    if (this.#until_ms === 0) {
+      this.#until_ms = Math.min(
+        now_ms + LEADER_SEARCH_MS_MAX,
+        caller?.deadline_ms ?? Number.POSITIVE_INFINITY,
+      );
+    }
+    const left_ms = this.#until_ms - now_ms;
+    if (left_ms <= 0 || caller?.signal.aborted) return false;
+    const isKnown = this.#leadership.leaderOf(group) !== undefined;
+    this.#whenItChanges(group, isKnown ? Math.min(RETRY_PAUSE_MS, left_ms) : left_ms, look);
+    return true;
+  }
+
+  #whenItChanges(group: number, wait_ms: number, look: () => void): void {
+    const signal = this.#caller?.signal;
+    const done = (): void => {
+      clearTimeout(timer);
+      stopListening();
+      signal?.removeEventListener('abort', done);
+      look();
+    };
+    const timer = setTimeout(done, wait_ms);
+    const stopListening = this.#leadership.onLeaderChange(group, done);
+    signal?.addEventListener('abort', done, { once: true });
+  }
+}
