@@ -1,9 +1,21 @@
 /** `npm run bench`: what gomsg does on this machine, beside what it is held to. */
 import { bench } from './load/bench.ts';
-import { parseOptions, USAGE, UsageError } from './load/options.ts';
+import { type BenchOptions, type Mode, parseOptions, USAGE, UsageError } from './load/options.ts';
 import { sdkBench } from './sdks/sdk-bench.ts';
 
-const print = (line: string): boolean => process.stdout.write(`${line}\n`);
+type Print = (line: string) => void;
+
+/** Runs of the bench; false when a run found something wrong, as opposed to slow. */
+const MODES: Readonly<Record<Mode, (options: BenchOptions, print: Print) => Promise<boolean>>> = {
+  rows: async (options, print) => {
+    await bench(options, print);
+    return true;
+  },
+  sdks: async (options, print) => {
+    await sdkBench(options, print);
+    return true;
+  },
+};
 
 // An end that runs the exit handlers, which end the server.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
@@ -11,8 +23,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 try {
   const options = parseOptions(process.argv.slice(2));
   if (options === 'help') process.stdout.write(USAGE);
-  else if (options.sdks.length > 0) await sdkBench(options, print);
-  else await bench(options, print);
+  else if (!(await MODES[options.mode](options, (line) => process.stdout.write(`${line}\n`))))
+    process.exitCode = 1;
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   process.stderr.write(`${error.message}\n\n${USAGE}`);

@@ -4,7 +4,11 @@ import { parseArgs } from 'node:util';
 import { LOAD_PROGRAMS } from '../sdks/programs.ts';
 import { ROWS } from './rows/rows.ts';
 
+/** What a run of the bench is: `rows` (or a soak) against one node, or `sdks` through the SDKs' load programs. */
+export type Mode = 'rows' | 'sdks';
+
 export interface BenchOptions {
+  readonly mode: Mode;
   /** Measured time of each row. Default 5 s. */
   readonly seconds: number;
   /** Rows to run, by id. Default: all. */
@@ -57,7 +61,9 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
   if (values.help) return 'help';
+  const mode = modeOf(values);
   return {
+    mode,
     seconds: positive('--seconds', values.seconds),
     rows: rowIds(values.rows),
     json: values.json,
@@ -69,6 +75,13 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
     fsync: oneOf('--fsync', values.fsync, ['always', 'interval']),
     server: values.server === undefined ? undefined : oneOf('--server', values.server, ['bundle', 'source']),
   };
+}
+
+/** At most one of the flags that ask for another run than the usual rows. */
+function modeOf(values: ReturnType<typeof parse>['values']): Mode {
+  const asked = [...(values.sdk === undefined ? [] : ['sdks' as const])];
+  if (asked.length > 1) throw new UsageError(`give one of the flags that choose a run, not ${asked.length}`);
+  return asked[0] ?? 'rows';
 }
 
 function parse(argv: readonly string[]) {
