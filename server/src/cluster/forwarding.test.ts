@@ -6,8 +6,9 @@ import { methodNumber, serverStreaming, unary } from '../services/decode.ts';
 import { GomsgError } from '../services/errors.ts';
 import { call, callContext, open } from '../services/testing/call.ts';
 import type { Failure } from '../state/failure.ts';
-import { forwarding, type Leadership, type Links } from './forwarding.ts';
+import { forwarding } from './forwarding.ts';
 import { LEADER_SEARCH_MS_MAX, RETRY_PAUSE_MS } from './leader-search.ts';
+import type { Leadership, Links } from './leadership.ts';
 import type { ForwardedCall } from './links/forwarded-call.ts';
 
 const NOT_LEADER: Failure = { reason: ErrorReason.NOT_LEADER, message: 'another node leads' };

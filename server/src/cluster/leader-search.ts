@@ -4,7 +4,7 @@
  * few looks take, so what bounds the search is its time and not their number.
  */
 import type { CallContext } from '../services/method.ts';
-import type { Leadership } from './forwarding.ts';
+import type { Leadership } from './leadership.ts';
 
 /** How long a call looks for a leader when its caller sets no deadline: twice the usual election. */
 export const LEADER_SEARCH_MS_MAX = 4_000;

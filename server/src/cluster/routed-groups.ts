@@ -10,8 +10,8 @@ import type { GroupRouter, Proposal, ServiceGroup } from '../services/groups.ts'
 import { slotOf } from '../state/crc16.ts';
 import type { Failure } from '../state/failure.ts';
 import type { GroupState } from '../state/group-state.ts';
-import type { Leadership, Links } from './forwarding.ts';
 import { LeaderSearch } from './leader-search.ts';
+import type { Leadership, Links } from './leadership.ts';
 import type { ForwardedCall } from './links/forwarded-call.ts';
 import { FIRST_DATA_GROUP } from './slot-map.ts';
 

@@ -7,8 +7,9 @@
 import { ErrorReason } from '../../services/errors.ts';
 import type { CallContext, Reply, UnaryMethod } from '../../services/method.ts';
 import type { Failure } from '../../state/failure.ts';
-import { type Leadership, type Links, timeLeft } from '../forwarding.ts';
+import { timeLeft } from '../forwarding.ts';
 import { LeaderSearch } from '../leader-search.ts';
+import type { Leadership, Links } from '../leadership.ts';
 import { partContext, partHeaders } from './part.ts';
 
 /** What gathering works with. */

@@ -13,7 +13,7 @@ import { QueueMachine } from '../../../state/queue/queue-machine.ts';
 import { StreamMachine } from '../../../state/stream/stream-machine.ts';
 import { defaultTopicSettings } from '../../../state/stream/topic.ts';
 import { ModelStore } from '../../../state/testing/model-store.ts';
-import type { Leadership, Links } from '../../forwarding.ts';
+import type { Leadership, Links } from '../../leadership.ts';
 import type { ForwardedCall } from '../../links/forwarded-call.ts';
 import { gathering } from '../gathering.ts';
 import { partOf } from '../part.ts';
