@@ -87,6 +87,10 @@ export class Clustered {
     this.#sender.send(group, message);
   }
 
+  snapshotSentBytes(group: Group, to: number): number | undefined {
+    return this.#sender.sentBytes(group, to);
+  }
+
   /** Entries of the group behind this index are needed for a snapshot that is on its way. */
   neededFrom(group: Group): number {
     return this.#sender.neededFrom(group);

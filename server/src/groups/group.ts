@@ -68,6 +68,8 @@ export class Group implements ServiceGroup {
   readonly #roleListeners: Listeners<boolean>;
   /** What the listeners were told. */
   #toldLeads = false;
+  #writesTotal = 0;
+  #readsTotal = 0;
 
   constructor(options: GroupOptions) {
     const { id, raftId, log, host } = options;
@@ -153,6 +155,16 @@ export class Group implements ServiceGroup {
     return this.#stopped !== undefined;
   }
 
+  /** Commands that this replica has applied since it was opened: what load is measured from. */
+  get writesTotal(): number {
+    return this.#writesTotal;
+  }
+
+  /** Reads that this replica was asked for since it was opened. */
+  get readsTotal(): number {
+    return this.#readsTotal;
+  }
+
   /** How far the members are, as the leader knows it; empty on any other. */
   progress(): readonly MemberProgress[] {
     return this.#core.isLeader ? progressOf(this.#core.status()) : [];
@@ -205,6 +217,7 @@ export class Group implements ServiceGroup {
     query: (state: GroupState, now_ms: number) => void,
     fail: (failure: Failure) => void,
   ): void {
+    this.#readsTotal++;
     if (this.#readsAtOnce || (consistency === Consistency.STALE && this.#hasState())) {
       query(this.state, this.now());
       return;
@@ -447,6 +460,7 @@ export class Group implements ServiceGroup {
     const outcomes = this.state.apply(entry.index, entry.term, stamp_ms, proposals);
     // Only now: whoever is answered may read at once, and has to find the entry applied as a whole.
     for (let i = 0; i < proposals.length; i++) this.#callers.answer(proposals[i]!.reply, outcomes[i]!);
+    this.#writesTotal += proposals.length;
     this.#host.onApplied(proposals.length);
     return proposals.length;
   }
@@ -454,6 +468,7 @@ export class Group implements ServiceGroup {
   #applyForeign(entry: Entry): number {
     const { stamp_ms, commands } = decodeLogEntry(entry.data);
     this.state.apply(entry.index, entry.term, stamp_ms, commands);
+    this.#writesTotal += commands.length;
     this.#host.onApplied(commands.length);
     return commands.length;
   }

@@ -200,6 +200,11 @@ export class GroupHost implements GroupHostFace {
     return this.#clustered().highest(id);
   }
 
+  /** Bytes sent so far of the snapshot that a replica of a group is being given; undefined when none is under way. */
+  snapshotSentBytes(group: Group, replicaId: number): number | undefined {
+    return this.#cluster?.snapshotSentBytes(group, replicaId);
+  }
+
   /** Takes messages of another node. Those for a replica that is to come make it; those for one that is gone are dropped. */
   receive(id: number, messages: readonly Message[]): void {
     if (this.#over) return;

@@ -19,7 +19,9 @@ const SNAPSHOT_MS_MAX = 600_000;
 
 interface Sending {
   readonly group: Group;
+  readonly to: number;
   readonly index: number;
+  sentBytes: number;
   readonly cancel: AbortController;
 }
 
@@ -50,13 +52,13 @@ export class SnapshotSender {
       return;
     }
     const { index, term, stamp_ms, membership, rows } = image;
-    const sending: Sending = { group, index, cancel: new AbortController() };
+    const sending: Sending = { group, to: message.to, index, sentBytes: 0, cancel: new AbortController() };
     this.#sending.add(sending);
     const snapshot = { index, term, configuration: group.configuration };
     const frames = encodeSnapshot({ group: group.id, index, term, stamp_ms, membership }, rows);
     const signal = AbortSignal.any([sending.cancel.signal, AbortSignal.timeout(SNAPSHOT_MS_MAX)]);
     this.#peers
-      .sendSnapshot(group.id, { ...message, snapshot }, inTurns(frames), signal)
+      .sendSnapshot(group.id, { ...message, snapshot }, inTurns(frames, sending), signal)
       .then(
         () => true,
         () => false,
@@ -66,6 +68,14 @@ export class SnapshotSender {
         this.#sending.delete(sending);
         this.#ended(group, message.to, ok);
       });
+  }
+
+  /** Bytes of the snapshot for a follower that were sent so far; undefined when none is under way. */
+  sentBytes(group: Group, to: number): number | undefined {
+    for (const sending of this.#sending) {
+      if (sending.group === group && sending.to === to) return sending.sentBytes;
+    }
+    return undefined;
   }
 
   /** Entries behind this index are needed to go on from a snapshot that is on its way. */
@@ -105,9 +115,10 @@ export class SnapshotSender {
 }
 
 /** A frame at a time, with a turn of the event loop between two: the reader may take them faster than that. */
-async function* inTurns(frames: Generator<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* inTurns(frames: Generator<Uint8Array>, sending: Sending): AsyncGenerator<Uint8Array> {
   for (const frame of frames) {
     yield frame;
+    sending.sentBytes += frame.length;
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
