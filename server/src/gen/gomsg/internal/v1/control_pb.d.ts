@@ -7,6 +7,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { MoveReason } from "../../v1/cluster_pb.js";
 
 /**
  * Describes the file gomsg/internal/v1/control.proto.
@@ -46,6 +47,13 @@ export declare type NodeFacts = Message<"gomsg.internal.v1.NodeFacts"> & {
    * @generated from field: string version = 4;
    */
   version: string;
+
+  /**
+   * Highest level that it applies (docs/upgrades.md); 0 = 1, of a program older than this field.
+   *
+   * @generated from field: uint32 level = 5;
+   */
+  level: number;
 };
 
 /**
@@ -132,7 +140,8 @@ export declare const FoundClusterSchema: GenMessage<FoundCluster>;
 
 /**
  * 1402. Takes a node into the cluster, with a learner of the control group. Done again with the same nonce it changes
- * nothing and answers as before. Fails with ALREADY_EXISTS for an id that was ever used.
+ * nothing and answers as before. Fails with ALREADY_EXISTS for an id that was ever used, CONDITION_FAILED for a node that
+ * does not apply the level of the cluster.
  *
  * @generated from message gomsg.internal.v1.AdmitNode
  */
@@ -225,6 +234,13 @@ export declare type UpdateNode = Message<"gomsg.internal.v1.UpdateNode"> & {
    * @generated from field: optional string version = 4;
    */
   version?: string | undefined;
+
+  /**
+   * New highest level; unset = as before. Fails with CONDITION_FAILED below the level of the cluster.
+   *
+   * @generated from field: optional uint32 level = 5;
+   */
+  level?: number | undefined;
 };
 
 /**
@@ -246,6 +262,13 @@ export declare type MarkLeaving = Message<"gomsg.internal.v1.MarkLeaving"> & {
    * @generated from field: uint32 node = 1;
    */
   node: number;
+
+  /**
+   * Fails with CONDITION_FAILED also when groups would have fewer replicas without the node.
+   *
+   * @generated from field: bool keeps_replication = 2;
+   */
+  keepsReplication: boolean;
 };
 
 /**
@@ -303,6 +326,13 @@ export declare type PlaceGroup = Message<"gomsg.internal.v1.PlaceGroup"> & {
    * @generated from field: repeated uint32 nodes = 3;
    */
   nodes: number[];
+
+  /**
+   * Why, for people.
+   *
+   * @generated from field: gomsg.v1.MoveReason reason = 4;
+   */
+  reason: MoveReason;
 };
 
 /**
@@ -412,4 +442,25 @@ export declare type ChangeSetting = Message<"gomsg.internal.v1.ChangeSetting"> &
  * Use `create(ChangeSettingSchema)` to create a new message.
  */
 export declare const ChangeSettingSchema: GenMessage<ChangeSetting>;
+
+/**
+ * 1410. Raises the level of the cluster: what entries and snapshots may mean from here on. Fails with CONDITION_FAILED
+ * while a node that has not left does not apply it; nothing happens when it is that high already.
+ *
+ * @generated from message gomsg.internal.v1.RaiseLevel
+ */
+export declare type RaiseLevel = Message<"gomsg.internal.v1.RaiseLevel"> & {
+  /**
+   * The level.
+   *
+   * @generated from field: uint32 level = 1;
+   */
+  level: number;
+};
+
+/**
+ * Describes the message gomsg.internal.v1.RaiseLevel.
+ * Use `create(RaiseLevelSchema)` to create a new message.
+ */
+export declare const RaiseLevelSchema: GenMessage<RaiseLevel>;
 

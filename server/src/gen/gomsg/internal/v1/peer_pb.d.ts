@@ -141,6 +141,13 @@ export declare type Hello = Message<"gomsg.internal.v1.Hello"> & {
    * @generated from field: bytes nonce = 9;
    */
   nonce: Uint8Array;
+
+  /**
+   * Highest level that the node applies; 0 = 1, of a program older than this field.
+   *
+   * @generated from field: uint32 level = 10;
+   */
+  level: number;
 };
 
 /**
@@ -196,6 +203,13 @@ export declare type Challenge = Message<"gomsg.internal.v1.Challenge"> & {
    * @generated from field: bytes nonce = 6;
    */
   nonce: Uint8Array;
+
+  /**
+   * Highest level that the node applies; 0 = 1, of a program older than this field.
+   *
+   * @generated from field: uint32 level = 7;
+   */
+  level: number;
 };
 
 /**
@@ -244,6 +258,13 @@ export declare type Refused = Message<"gomsg.internal.v1.Refused"> & {
    * @generated from field: string message = 2;
    */
   message: string;
+
+  /**
+   * From the node that dials, in place of its proof: that it knows the secret of the cluster. Empty without one.
+   *
+   * @generated from field: bytes mac = 3;
+   */
+  mac: Uint8Array;
 };
 
 /**
@@ -1049,6 +1070,13 @@ export declare type JoinCandidate = Message<"gomsg.internal.v1.JoinCandidate"> &
    * @generated from field: string token = 5;
    */
   token: string;
+
+  /**
+   * Highest level that it applies; 0 = 1, of a program older than this field.
+   *
+   * @generated from field: uint32 level = 6;
+   */
+  level: number;
 };
 
 /**
