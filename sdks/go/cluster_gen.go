@@ -112,16 +112,29 @@ func (c *ClusterClient) Join(ctx context.Context, nodeID string, address string)
 	return messageOf(c.client, response.Node, nodeOf), nil
 }
 
-func clusterLeaveRequest(nodeID string) (*gomsgv1.ClusterServiceLeaveRequest, error) {
+// ClusterLeaveOptions are the options of ClusterClient.Leave.
+type ClusterLeaveOptions struct {
+	// Let it go also where groups have fewer replicas then, or the move has to wait for nodes that are down.
+	FewerReplicas bool
+}
+
+func clusterLeaveRequest(nodeID string, options []ClusterLeaveOptions) (*gomsgv1.ClusterServiceLeaveRequest, error) {
+	given, err := oneOption("cluster.leave", options)
+	if err != nil {
+		return nil, err
+	}
 	request := &gomsgv1.ClusterServiceLeaveRequest{}
 	request.NodeId = nodeID
+	request.FewerReplicas = given.FewerReplicas
 	return request, nil
 }
 
-// Leave removes a node after its data was moved to the others. Fails with NOT_CLUSTERED on a node that runs alone, or
-// NODE_NOT_FOUND.
-func (c *ClusterClient) Leave(ctx context.Context, nodeID string) (*Node, error) {
-	request, err := clusterLeaveRequest(nodeID)
+// Leave removes a node: its data is moved to the others, then it is gone for good; `moves` of Status tell how far it
+// is. A node that is down leaves too: what it held is made anew from the other replicas. Fails with NOT_CLUSTERED on
+// a node that runs alone, NODE_NOT_FOUND, or CONDITION_FAILED when it is the last one, when groups would have fewer
+// replicas without it, or when too few of the others are up to take over.
+func (c *ClusterClient) Leave(ctx context.Context, nodeID string, options ...ClusterLeaveOptions) (*Node, error) {
+	request, err := clusterLeaveRequest(nodeID, options)
 	if err != nil {
 		return nil, err
 	}

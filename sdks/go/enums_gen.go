@@ -133,6 +133,112 @@ func messageStateOf(number gomsgv1.MessageState) MessageState {
 	return MessageState(strconv.Itoa(int(number)))
 }
 
+// MovePhase: How far the move of a group is.
+type MovePhase string
+
+// Values of MovePhase.
+const (
+	// MovePhaseWaiting says: It has not begun, or nobody leads the group just now.
+	MovePhaseWaiting MovePhase = "waiting"
+	// MovePhaseCatchingUp says: New replicas receive what the group has; they do not vote yet.
+	MovePhaseCatchingUp MovePhase = "catching_up"
+	// MovePhaseChanging says: The votes pass from the old replicas to the new ones.
+	MovePhaseChanging MovePhase = "changing"
+	// MovePhaseRemoving says: The new replicas vote; old ones are being removed.
+	MovePhaseRemoving MovePhase = "removing"
+)
+
+func (v MovePhase) number(method, parameter string) (gomsgv1.MovePhase, error) {
+	switch v {
+	case "":
+		return 0, nil
+	case MovePhaseWaiting:
+		return gomsgv1.MovePhase_MOVE_PHASE_WAITING, nil
+	case MovePhaseCatchingUp:
+		return gomsgv1.MovePhase_MOVE_PHASE_CATCHING_UP, nil
+	case MovePhaseChanging:
+		return gomsgv1.MovePhase_MOVE_PHASE_CHANGING, nil
+	case MovePhaseRemoving:
+		return gomsgv1.MovePhase_MOVE_PHASE_REMOVING, nil
+	}
+	return 0, invalid(method, parameter, "%q is none of waiting, catching_up, changing, removing", string(v))
+}
+
+func movePhaseOf(number gomsgv1.MovePhase) MovePhase {
+	switch number {
+	case 0:
+		return ""
+	case gomsgv1.MovePhase_MOVE_PHASE_WAITING:
+		return MovePhaseWaiting
+	case gomsgv1.MovePhase_MOVE_PHASE_CATCHING_UP:
+		return MovePhaseCatchingUp
+	case gomsgv1.MovePhase_MOVE_PHASE_CHANGING:
+		return MovePhaseChanging
+	case gomsgv1.MovePhase_MOVE_PHASE_REMOVING:
+		return MovePhaseRemoving
+	}
+	return MovePhase(strconv.Itoa(int(number)))
+}
+
+// MoveReason: Why replicas move.
+type MoveReason string
+
+// Values of MoveReason.
+const (
+	// MoveReasonReplication says: The group has fewer or more replicas than it is to have.
+	MoveReasonReplication MoveReason = "replication"
+	// MoveReasonLeaving says: A node leaves.
+	MoveReasonLeaving MoveReason = "leaving"
+	// MoveReasonDown says: A node has been down for too long.
+	MoveReasonDown MoveReason = "down"
+	// MoveReasonLabels says: Two replicas share a host label.
+	MoveReasonLabels MoveReason = "labels"
+	// MoveReasonCount says: Nodes hold uneven numbers of replicas.
+	MoveReasonCount MoveReason = "count"
+	// MoveReasonLoad says: Nodes bear uneven load.
+	MoveReasonLoad MoveReason = "load"
+)
+
+func (v MoveReason) number(method, parameter string) (gomsgv1.MoveReason, error) {
+	switch v {
+	case "":
+		return 0, nil
+	case MoveReasonReplication:
+		return gomsgv1.MoveReason_MOVE_REASON_REPLICATION, nil
+	case MoveReasonLeaving:
+		return gomsgv1.MoveReason_MOVE_REASON_LEAVING, nil
+	case MoveReasonDown:
+		return gomsgv1.MoveReason_MOVE_REASON_DOWN, nil
+	case MoveReasonLabels:
+		return gomsgv1.MoveReason_MOVE_REASON_LABELS, nil
+	case MoveReasonCount:
+		return gomsgv1.MoveReason_MOVE_REASON_COUNT, nil
+	case MoveReasonLoad:
+		return gomsgv1.MoveReason_MOVE_REASON_LOAD, nil
+	}
+	return 0, invalid(method, parameter, "%q is none of replication, leaving, down, labels, count, load", string(v))
+}
+
+func moveReasonOf(number gomsgv1.MoveReason) MoveReason {
+	switch number {
+	case 0:
+		return ""
+	case gomsgv1.MoveReason_MOVE_REASON_REPLICATION:
+		return MoveReasonReplication
+	case gomsgv1.MoveReason_MOVE_REASON_LEAVING:
+		return MoveReasonLeaving
+	case gomsgv1.MoveReason_MOVE_REASON_DOWN:
+		return MoveReasonDown
+	case gomsgv1.MoveReason_MOVE_REASON_LABELS:
+		return MoveReasonLabels
+	case gomsgv1.MoveReason_MOVE_REASON_COUNT:
+		return MoveReasonCount
+	case gomsgv1.MoveReason_MOVE_REASON_LOAD:
+		return MoveReasonLoad
+	}
+	return MoveReason(strconv.Itoa(int(number)))
+}
+
 // NodeState: How a node is doing.
 type NodeState string
 

@@ -12,9 +12,10 @@ import (
 type ClusterStats struct {
 	// When they were taken.
 	TakenAt time.Time
-	// The sum over the nodes; counts of keys, queues and topics count each once.
+	// The sum over the nodes that are up; counts of keys, queues and topics count each once. Percentiles and uptime
+	// do not add up and are unset.
 	Total *NodeStats
-	// Each node, by id.
+	// Each node, by id. Of one that is down there is nothing but the id.
 	Nodes []NodeStats
 }
 
@@ -43,6 +44,10 @@ type ClusterStatus struct {
 	NodesUp int
 	// Nodes in all.
 	NodesTotal int
+	// Groups whose replicas are on the move, by id.
+	Moves []GroupMove
+	// What is not wrong and yet worth knowing, one sentence each, such as host labels too few to keep replicas apart.
+	Warnings []string
 }
 
 func clusterStatusOf(client *Client, from *gomsgv1.ClusterServiceStatusResponse) (to ClusterStatus) {
@@ -54,6 +59,8 @@ func clusterStatusOf(client *Client, from *gomsgv1.ClusterServiceStatusResponse)
 	to.Problems = from.Problems
 	to.NodesUp = int(from.NodesUp)
 	to.NodesTotal = int(from.NodesTotal)
+	to.Moves = messagesOf(client, from.Moves, groupMoveOf)
+	to.Warnings = from.Warnings
 	return to
 }
 
@@ -100,6 +107,32 @@ func consumerOffsetOf(_ *Client, from *gomsgv1.ConsumerOffset) (to ConsumerOffse
 	return to
 }
 
+// GroupMove: A group on its way to the replicas that it is to have.
+type GroupMove struct {
+	// Id of the group.
+	Group int
+	// Nodes that give their replica away.
+	FromNodeIds []string
+	// Nodes that get one.
+	ToNodeIds []string
+	// What is going on.
+	Phase MovePhase
+	// How far the new replicas are, 0 to 100: the one that is furthest behind.
+	Percent int
+	// Why it moves.
+	Reason MoveReason
+}
+
+func groupMoveOf(_ *Client, from *gomsgv1.GroupMove) (to GroupMove) {
+	to.Group = int(from.Group)
+	to.FromNodeIds = from.FromNodeIds
+	to.ToNodeIds = from.ToNodeIds
+	to.Phase = movePhaseOf(from.Phase)
+	to.Percent = int(from.Percent)
+	to.Reason = moveReasonOf(from.Reason)
+	return to
+}
+
 // GroupStatus: State of one Raft group.
 type GroupStatus struct {
 	// Id of the group; 0 is the control group.
@@ -110,7 +143,7 @@ type GroupStatus struct {
 	Term uint64
 	// Highest index known to be committed.
 	CommitIndex uint64
-	// Highest index applied by the answering node.
+	// Highest index applied by the answering node; 0 where it holds no replica.
 	AppliedIndex uint64
 	// Nodes that vote.
 	VoterNodeIds []string
@@ -118,8 +151,14 @@ type GroupStatus struct {
 	LearnerNodeIds []string
 	// Number of slots that it owns.
 	Slots int
-	// Index up to which the answering node's state is on disk outside the log.
+	// Index up to which the answering node's state is on disk outside the log; 0 where it holds no replica.
 	FlushedIndex uint64
+	// Writes applied a second, as a running average; 0 while it is not measured, and on a node that runs alone.
+	WritesPerSecond float64
+	// Reads that the leader answered a second; 0 as above.
+	ReadsPerSecond float64
+	// Bytes of keys, values, messages and history.
+	Bytes uint64
 }
 
 func groupStatusOf(_ *Client, from *gomsgv1.GroupStatus) (to GroupStatus) {
@@ -132,6 +171,9 @@ func groupStatusOf(_ *Client, from *gomsgv1.GroupStatus) (to GroupStatus) {
 	to.LearnerNodeIds = from.LearnerNodeIds
 	to.Slots = int(from.Slots)
 	to.FlushedIndex = from.FlushedIndex
+	to.WritesPerSecond = from.WritesPerSecond
+	to.ReadsPerSecond = from.ReadsPerSecond
+	to.Bytes = from.Bytes
 	return to
 }
 
@@ -257,10 +299,14 @@ type Node struct {
 	HostLabel string
 	// When its process started.
 	StartedAt time.Time
-	// Groups of which it holds a replica.
+	// Data groups of which it holds a replica; of one that is down, those that count it as a member.
 	Replicas int
-	// Groups that it leads.
+	// Data groups that it leads.
 	Leaders int
+	// Replicas on their way to it.
+	ReplicasArriving int
+	// Replicas on their way from it.
+	ReplicasDeparting int
 }
 
 func nodeOf(_ *Client, from *gomsgv1.Node) (to Node) {
@@ -273,6 +319,8 @@ func nodeOf(_ *Client, from *gomsgv1.Node) (to Node) {
 	to.StartedAt = timeOf(from.StartedAt)
 	to.Replicas = int(from.Replicas)
 	to.Leaders = int(from.Leaders)
+	to.ReplicasArriving = int(from.ReplicasArriving)
+	to.ReplicasDeparting = int(from.ReplicasDeparting)
 	return to
 }
 
@@ -293,7 +341,7 @@ func nodeHealthOf(client *Client, from *gomsgv1.ClusterServiceHealthResponse) (t
 	return to
 }
 
-// NodeStats: Figures of one node.
+// NodeStats: Figures of one node. Counts of keys, queues, topics and their messages are of the groups that it leads.
 type NodeStats struct {
 	// Id of the node; empty in the sum.
 	NodeID string
@@ -311,7 +359,8 @@ type NodeStats struct {
 	CallsTotal uint64
 	// Of them, failed ones.
 	ErrorsTotal uint64
-	// Calls a second over the last interval (10 s, or the interval of WatchStats).
+	// Calls a second over the last interval: the one of WatchStats, else since the last look of any caller; of other
+	// nodes over the last second.
 	CallsPerSecond float64
 	// Log entries written since the process started.
 	LogEntriesTotal uint64

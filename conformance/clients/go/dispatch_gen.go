@@ -73,8 +73,11 @@ func callMethod(ctx context.Context, client *gomsg.Client, request *conformancev
 		return give(pointerOut(nodeOut))(client.Cluster.Join(ctx, nodeID, address))
 	case "cluster.leave":
 		nodeID := in.text(in.arg(0))
-		for name := range request.Options {
+		var options gomsg.ClusterLeaveOptions
+		for name, value := range request.Options {
 			switch name {
+			case "fewer_replicas":
+				options.FewerReplicas = in.boolean(value)
 			default:
 				in.unknownOption(name)
 			}
@@ -82,7 +85,7 @@ func callMethod(ctx context.Context, client *gomsg.Client, request *conformancev
 		if in.err != nil {
 			return nil, in.err
 		}
-		return give(pointerOut(nodeOut))(client.Cluster.Leave(ctx, nodeID))
+		return give(pointerOut(nodeOut))(client.Cluster.Leave(ctx, nodeID, options))
 	case "cluster.stats":
 		for name := range request.Options {
 			switch name {
@@ -1422,6 +1425,8 @@ func clusterStatusOut(from gomsg.ClusterStatus) *conformancev1.Value {
 	fields["problems"] = listOut(textOut)(from.Problems)
 	fields["nodes_up"] = integerOut(from.NodesUp)
 	fields["nodes_total"] = integerOut(from.NodesTotal)
+	fields["moves"] = listOut(groupMoveOut)(from.Moves)
+	fields["warnings"] = listOut(textOut)(from.Warnings)
 	return fieldsOut(fields)
 }
 
@@ -1444,6 +1449,17 @@ func consumerOffsetOut(from gomsg.ConsumerOffset) *conformancev1.Value {
 	return fieldsOut(fields)
 }
 
+func groupMoveOut(from gomsg.GroupMove) *conformancev1.Value {
+	fields := make(map[string]*conformancev1.Value)
+	fields["group"] = integerOut(from.Group)
+	fields["from_node_ids"] = listOut(textOut)(from.FromNodeIds)
+	fields["to_node_ids"] = listOut(textOut)(from.ToNodeIds)
+	fields["phase"] = enumOut[gomsg.MovePhase](from.Phase)
+	fields["percent"] = integerOut(from.Percent)
+	fields["reason"] = enumOut[gomsg.MoveReason](from.Reason)
+	return fieldsOut(fields)
+}
+
 func groupStatusOut(from gomsg.GroupStatus) *conformancev1.Value {
 	fields := make(map[string]*conformancev1.Value)
 	fields["group"] = integerOut(from.Group)
@@ -1455,6 +1471,9 @@ func groupStatusOut(from gomsg.GroupStatus) *conformancev1.Value {
 	fields["learner_node_ids"] = listOut(textOut)(from.LearnerNodeIds)
 	fields["slots"] = integerOut(from.Slots)
 	fields["flushed_index"] = unsigned64Out(from.FlushedIndex)
+	fields["writes_per_second"] = numberOut(from.WritesPerSecond)
+	fields["reads_per_second"] = numberOut(from.ReadsPerSecond)
+	fields["bytes"] = unsigned64Out(from.Bytes)
 	return fieldsOut(fields)
 }
 
@@ -1512,6 +1531,8 @@ func nodeOut(from gomsg.Node) *conformancev1.Value {
 	fields["started_at"] = momentOut(from.StartedAt)
 	fields["replicas"] = integerOut(from.Replicas)
 	fields["leaders"] = integerOut(from.Leaders)
+	fields["replicas_arriving"] = integerOut(from.ReplicasArriving)
+	fields["replicas_departing"] = integerOut(from.ReplicasDeparting)
 	return fieldsOut(fields)
 }
 

@@ -14,6 +14,8 @@ const NODE: Shape = {
     started_at: ['startedAt', { kind: 'timestamp' }],
     replicas: ['replicas', { kind: 'int' }],
     leaders: ['leaders', { kind: 'int' }],
+    replicas_arriving: ['replicasArriving', { kind: 'int' }],
+    replicas_departing: ['replicasDeparting', { kind: 'int' }],
   },
 };
 
@@ -29,6 +31,21 @@ const GROUP_STATUS: Shape = {
     learner_node_ids: ['learnerNodeIds', { kind: 'list', of: { kind: 'string' } }],
     slots: ['slots', { kind: 'int' }],
     flushed_index: ['flushedIndex', { kind: 'int' }],
+    writes_per_second: ['writesPerSecond', { kind: 'double' }],
+    reads_per_second: ['readsPerSecond', { kind: 'double' }],
+    bytes: ['bytes', { kind: 'int' }],
+  },
+};
+
+const GROUP_MOVE: Shape = {
+  kind: 'fields',
+  fields: {
+    group: ['group', { kind: 'int' }],
+    from_node_ids: ['fromNodeIds', { kind: 'list', of: { kind: 'string' } }],
+    to_node_ids: ['toNodeIds', { kind: 'list', of: { kind: 'string' } }],
+    phase: ['phase', { kind: 'enum' }],
+    percent: ['percent', { kind: 'int' }],
+    reason: ['reason', { kind: 'enum' }],
   },
 };
 
@@ -43,6 +60,8 @@ const CLUSTER_STATUS: Shape = {
     problems: ['problems', { kind: 'list', of: { kind: 'string' } }],
     nodes_up: ['nodesUp', { kind: 'int' }],
     nodes_total: ['nodesTotal', { kind: 'int' }],
+    moves: ['moves', { kind: 'list', of: GROUP_MOVE }],
+    warnings: ['warnings', { kind: 'list', of: { kind: 'string' } }],
   },
 };
 
@@ -359,7 +378,7 @@ export const METHODS: Readonly<Record<string, Method>> = {
     method: 'leave',
     kind: 'once',
     params: [{ kind: 'string' }],
-    options: {},
+    options: { fewer_replicas: ['fewerReplicas', { kind: 'bool' }] },
     result: NODE,
   },
   'cluster.stats': {

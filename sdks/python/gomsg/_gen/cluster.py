@@ -84,16 +84,29 @@ class Cluster:
         response = _values.decoded(cluster_pb2.ClusterServiceJoinResponse, payload, "cluster.join")
         return read_node(response.node)
 
-    async def leave(self, node_id: str, *, timeout: float | timedelta | None = None) -> Node:
-        """Removes a node after its data was moved to the others. Fails with NOT_CLUSTERED on a node that runs
-        alone, or NODE_NOT_FOUND.
+    async def leave(
+        self,
+        node_id: str,
+        *,
+        fewer_replicas: bool | None = None,
+        timeout: float | timedelta | None = None,
+    ) -> Node:
+        """Removes a node: its data is moved to the others, then it is gone for good; `moves` of Status tell how
+        far it is. A node that is down leaves too: what it held is made anew from the other replicas. Fails
+        with NOT_CLUSTERED on a node that runs alone, NODE_NOT_FOUND, or CONDITION_FAILED when it is the last
+        one, when groups would have fewer replicas without it, or when too few of the others are up to take
+        over.
 
         Args:
             node_id: Node to remove.
+            fewer_replicas: Let it go also where groups have fewer replicas then, or the move has to wait
+                for nodes that are down.
             timeout: How long to wait for the answer, in seconds; None = the client's timeout.
         """
         request = cluster_pb2.ClusterServiceLeaveRequest()
         request.node_id = _values.string("cluster.leave", "node_id", node_id)
+        if fewer_replicas is not None:
+            request.fewer_replicas = _values.boolean("cluster.leave", "fewer_replicas", fewer_replicas)
         payload = await self._core.call(rpcs.CLUSTER_SERVICE_LEAVE, "cluster.leave", request, None, timeout)
         response = _values.decoded(cluster_pb2.ClusterServiceLeaveResponse, payload, "cluster.leave")
         return read_node(response.node)

@@ -11,6 +11,7 @@ from gomsg._gen.types import (
     Consistency,
     ConsumerInfo,
     ConsumerOffset,
+    GroupMove,
     GroupStatus,
     GroupTopology,
     HealthCheck,
@@ -19,6 +20,8 @@ from gomsg._gen.types import (
     KeyValue,
     MemberInfo,
     MessageState,
+    MovePhase,
+    MoveReason,
     Node,
     NodeHealth,
     NodeState,
@@ -68,6 +71,38 @@ _CLUSTER_STATE_BY_NUMBER: dict[int, ClusterState] = {number: ClusterState(name) 
 def read_cluster_state(number: int) -> ClusterState | None:
     """None for a value that this version does not know, or that was not given."""
     return _CLUSTER_STATE_BY_NUMBER.get(number)
+
+
+MOVE_PHASE_NUMBERS: dict[str, cluster_pb2.MovePhase] = {
+    MovePhase.WAITING: cluster_pb2.MOVE_PHASE_WAITING,
+    MovePhase.CATCHING_UP: cluster_pb2.MOVE_PHASE_CATCHING_UP,
+    MovePhase.CHANGING: cluster_pb2.MOVE_PHASE_CHANGING,
+    MovePhase.REMOVING: cluster_pb2.MOVE_PHASE_REMOVING,
+}
+
+_MOVE_PHASE_BY_NUMBER: dict[int, MovePhase] = {number: MovePhase(name) for name, number in MOVE_PHASE_NUMBERS.items()}
+
+
+def read_move_phase(number: int) -> MovePhase | None:
+    """None for a value that this version does not know, or that was not given."""
+    return _MOVE_PHASE_BY_NUMBER.get(number)
+
+
+MOVE_REASON_NUMBERS: dict[str, cluster_pb2.MoveReason] = {
+    MoveReason.REPLICATION: cluster_pb2.MOVE_REASON_REPLICATION,
+    MoveReason.LEAVING: cluster_pb2.MOVE_REASON_LEAVING,
+    MoveReason.DOWN: cluster_pb2.MOVE_REASON_DOWN,
+    MoveReason.LABELS: cluster_pb2.MOVE_REASON_LABELS,
+    MoveReason.COUNT: cluster_pb2.MOVE_REASON_COUNT,
+    MoveReason.LOAD: cluster_pb2.MOVE_REASON_LOAD,
+}
+
+_MOVE_REASON_BY_NUMBER: dict[int, MoveReason] = {number: MoveReason(name) for name, number in MOVE_REASON_NUMBERS.items()}
+
+
+def read_move_reason(number: int) -> MoveReason | None:
+    """None for a value that this version does not know, or that was not given."""
+    return _MOVE_REASON_BY_NUMBER.get(number)
 
 
 CONSISTENCY_NUMBERS: dict[str, common_pb2.Consistency] = {
@@ -123,6 +158,8 @@ def read_node(message: cluster_pb2.Node) -> Node:
         started_at=_values.moment_of(message.started_at) if message.HasField("started_at") else None,
         replicas=message.replicas,
         leaders=message.leaders,
+        replicas_arriving=message.replicas_arriving,
+        replicas_departing=message.replicas_departing,
     )
 
 
@@ -137,6 +174,20 @@ def read_group_status(message: cluster_pb2.GroupStatus) -> GroupStatus:
         learner_node_ids=_values.list_of(message.learner_node_ids),
         slots=message.slots,
         flushed_index=message.flushed_index,
+        writes_per_second=message.writes_per_second,
+        reads_per_second=message.reads_per_second,
+        bytes=message.bytes,
+    )
+
+
+def read_group_move(message: cluster_pb2.GroupMove) -> GroupMove:
+    return GroupMove(
+        group=message.group,
+        from_node_ids=_values.list_of(message.from_node_ids),
+        to_node_ids=_values.list_of(message.to_node_ids),
+        phase=read_move_phase(message.phase),
+        percent=message.percent,
+        reason=read_move_reason(message.reason),
     )
 
 
@@ -150,6 +201,8 @@ def read_cluster_status(message: cluster_pb2.ClusterServiceStatusResponse) -> Cl
         problems=_values.list_of(message.problems),
         nodes_up=message.nodes_up,
         nodes_total=message.nodes_total,
+        moves=[read_group_move(_item) for _item in message.moves],
+        warnings=_values.list_of(message.warnings),
     )
 
 

@@ -64,15 +64,26 @@ class Cluster:
         """
         return self._runner.run(self._service.join(node_id, address, timeout=timeout))
 
-    def leave(self, node_id: str, *, timeout: float | timedelta | None = None) -> Node:
-        """Removes a node after its data was moved to the others. Fails with NOT_CLUSTERED on a node that runs
-        alone, or NODE_NOT_FOUND.
+    def leave(
+        self,
+        node_id: str,
+        *,
+        fewer_replicas: bool | None = None,
+        timeout: float | timedelta | None = None,
+    ) -> Node:
+        """Removes a node: its data is moved to the others, then it is gone for good; `moves` of Status tell how
+        far it is. A node that is down leaves too: what it held is made anew from the other replicas. Fails
+        with NOT_CLUSTERED on a node that runs alone, NODE_NOT_FOUND, or CONDITION_FAILED when it is the last
+        one, when groups would have fewer replicas without it, or when too few of the others are up to take
+        over.
 
         Args:
             node_id: Node to remove.
+            fewer_replicas: Let it go also where groups have fewer replicas then, or the move has to wait
+                for nodes that are down.
             timeout: How long to wait for the answer, in seconds; None = the client's timeout.
         """
-        return self._runner.run(self._service.leave(node_id, timeout=timeout))
+        return self._runner.run(self._service.leave(node_id, fewer_replicas=fewer_replicas, timeout=timeout))
 
     def stats(self, *, timeout: float | timedelta | None = None) -> ClusterStats:
         """Returns figures of the cluster and of each node.

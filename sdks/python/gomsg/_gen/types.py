@@ -43,6 +43,44 @@ class ClusterState(StrEnum):
     """Some group has no leader: its slots take no writes."""
 
 
+class MovePhase(StrEnum):
+    """How far the move of a group is."""
+
+    WAITING = "waiting"
+    """It has not begun, or nobody leads the group just now."""
+
+    CATCHING_UP = "catching_up"
+    """New replicas receive what the group has; they do not vote yet."""
+
+    CHANGING = "changing"
+    """The votes pass from the old replicas to the new ones."""
+
+    REMOVING = "removing"
+    """The new replicas vote; old ones are being removed."""
+
+
+class MoveReason(StrEnum):
+    """Why replicas move."""
+
+    REPLICATION = "replication"
+    """The group has fewer or more replicas than it is to have."""
+
+    LEAVING = "leaving"
+    """A node leaves."""
+
+    DOWN = "down"
+    """A node has been down for too long."""
+
+    LABELS = "labels"
+    """Two replicas share a host label."""
+
+    COUNT = "count"
+    """Nodes hold uneven numbers of replicas."""
+
+    LOAD = "load"
+    """Nodes bear uneven load."""
+
+
 class Consistency(StrEnum):
     """How fresh a read must be."""
 
@@ -108,10 +146,16 @@ class Node:
     """When its process started."""
 
     replicas: int
-    """Groups of which it holds a replica."""
+    """Data groups of which it holds a replica; of one that is down, those that count it as a member."""
 
     leaders: int
-    """Groups that it leads."""
+    """Data groups that it leads."""
+
+    replicas_arriving: int
+    """Replicas on their way to it."""
+
+    replicas_departing: int
+    """Replicas on their way from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +175,7 @@ class GroupStatus:
     """Highest index known to be committed."""
 
     applied_index: int
-    """Highest index applied by the answering node."""
+    """Highest index applied by the answering node; 0 where it holds no replica."""
 
     voter_node_ids: list[str]
     """Nodes that vote."""
@@ -143,7 +187,41 @@ class GroupStatus:
     """Number of slots that it owns."""
 
     flushed_index: int
-    """Index up to which the answering node's state is on disk outside the log."""
+    """Index up to which the answering node's state is on disk outside the log; 0 where it holds no replica."""
+
+    writes_per_second: float
+    """Writes applied a second, as a running average; 0 while it is not measured, and on a node that runs
+    alone.
+    """
+
+    reads_per_second: float
+    """Reads that the leader answered a second; 0 as above."""
+
+    bytes: int
+    """Bytes of keys, values, messages and history."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMove:
+    """A group on its way to the replicas that it is to have."""
+
+    group: int
+    """Id of the group."""
+
+    from_node_ids: list[str]
+    """Nodes that give their replica away."""
+
+    to_node_ids: list[str]
+    """Nodes that get one."""
+
+    phase: MovePhase | None
+    """What is going on."""
+
+    percent: int
+    """How far the new replicas are, 0 to 100: the one that is furthest behind."""
+
+    reason: MoveReason | None
+    """Why it moves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +251,14 @@ class ClusterStatus:
 
     nodes_total: int
     """Nodes in all."""
+
+    moves: list[GroupMove]
+    """Groups whose replicas are on the move, by id."""
+
+    warnings: list[str]
+    """What is not wrong and yet worth knowing, one sentence each, such as host labels too few to keep
+    replicas apart.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +291,9 @@ class NodeHealth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeStats:
-    """Figures of one node."""
+    """Figures of one node. Counts of keys, queues, topics and their messages are of the groups that it
+    leads.
+    """
 
     node_id: str
     """Id of the node; empty in the sum."""
@@ -232,7 +320,9 @@ class NodeStats:
     """Of them, failed ones."""
 
     calls_per_second: float
-    """Calls a second over the last interval (10 s, or the interval of WatchStats)."""
+    """Calls a second over the last interval: the one of WatchStats, else since the last look of any caller;
+    of other nodes over the last second.
+    """
 
     log_entries_total: int
     """Log entries written since the process started."""
@@ -282,10 +372,12 @@ class ClusterStats:
     """When they were taken."""
 
     total: NodeStats | None
-    """The sum over the nodes; counts of keys, queues and topics count each once."""
+    """The sum over the nodes that are up; counts of keys, queues and topics count each once. Percentiles and
+    uptime do not add up and are unset.
+    """
 
     nodes: list[NodeStats]
-    """Each node, by id."""
+    """Each node, by id. Of one that is down there is nothing but the id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

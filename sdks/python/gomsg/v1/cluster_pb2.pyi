@@ -24,6 +24,24 @@ class ClusterState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CLUSTER_STATE_HEALTHY: _ClassVar[ClusterState]
     CLUSTER_STATE_DEGRADED: _ClassVar[ClusterState]
     CLUSTER_STATE_UNAVAILABLE: _ClassVar[ClusterState]
+
+class MovePhase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MOVE_PHASE_UNSPECIFIED: _ClassVar[MovePhase]
+    MOVE_PHASE_WAITING: _ClassVar[MovePhase]
+    MOVE_PHASE_CATCHING_UP: _ClassVar[MovePhase]
+    MOVE_PHASE_CHANGING: _ClassVar[MovePhase]
+    MOVE_PHASE_REMOVING: _ClassVar[MovePhase]
+
+class MoveReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MOVE_REASON_UNSPECIFIED: _ClassVar[MoveReason]
+    MOVE_REASON_REPLICATION: _ClassVar[MoveReason]
+    MOVE_REASON_LEAVING: _ClassVar[MoveReason]
+    MOVE_REASON_DOWN: _ClassVar[MoveReason]
+    MOVE_REASON_LABELS: _ClassVar[MoveReason]
+    MOVE_REASON_COUNT: _ClassVar[MoveReason]
+    MOVE_REASON_LOAD: _ClassVar[MoveReason]
 NODE_STATE_UNSPECIFIED: NodeState
 NODE_STATE_JOINING: NodeState
 NODE_STATE_UP: NodeState
@@ -34,9 +52,21 @@ CLUSTER_STATE_UNSPECIFIED: ClusterState
 CLUSTER_STATE_HEALTHY: ClusterState
 CLUSTER_STATE_DEGRADED: ClusterState
 CLUSTER_STATE_UNAVAILABLE: ClusterState
+MOVE_PHASE_UNSPECIFIED: MovePhase
+MOVE_PHASE_WAITING: MovePhase
+MOVE_PHASE_CATCHING_UP: MovePhase
+MOVE_PHASE_CHANGING: MovePhase
+MOVE_PHASE_REMOVING: MovePhase
+MOVE_REASON_UNSPECIFIED: MoveReason
+MOVE_REASON_REPLICATION: MoveReason
+MOVE_REASON_LEAVING: MoveReason
+MOVE_REASON_DOWN: MoveReason
+MOVE_REASON_LABELS: MoveReason
+MOVE_REASON_COUNT: MoveReason
+MOVE_REASON_LOAD: MoveReason
 
 class Node(_message.Message):
-    __slots__ = ("node_id", "address", "state", "leader", "version", "host_label", "started_at", "replicas", "leaders")
+    __slots__ = ("node_id", "address", "state", "leader", "version", "host_label", "started_at", "replicas", "leaders", "replicas_arriving", "replicas_departing")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +76,8 @@ class Node(_message.Message):
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
     REPLICAS_FIELD_NUMBER: _ClassVar[int]
     LEADERS_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_ARRIVING_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_DEPARTING_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     address: str
     state: NodeState
@@ -55,7 +87,9 @@ class Node(_message.Message):
     started_at: _timestamp_pb2.Timestamp
     replicas: int
     leaders: int
-    def __init__(self, node_id: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[_Union[NodeState, str]] = ..., leader: bool = ..., version: _Optional[str] = ..., host_label: _Optional[str] = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., replicas: _Optional[int] = ..., leaders: _Optional[int] = ...) -> None: ...
+    replicas_arriving: int
+    replicas_departing: int
+    def __init__(self, node_id: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[_Union[NodeState, str]] = ..., leader: bool = ..., version: _Optional[str] = ..., host_label: _Optional[str] = ..., started_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., replicas: _Optional[int] = ..., leaders: _Optional[int] = ..., replicas_arriving: _Optional[int] = ..., replicas_departing: _Optional[int] = ...) -> None: ...
 
 class ClusterServiceNodesRequest(_message.Message):
     __slots__ = ()
@@ -72,7 +106,7 @@ class ClusterServiceStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ClusterServiceStatusResponse(_message.Message):
-    __slots__ = ("state", "cluster_id", "clustered", "topology_epoch", "groups", "problems", "nodes_up", "nodes_total")
+    __slots__ = ("state", "cluster_id", "clustered", "topology_epoch", "groups", "problems", "nodes_up", "nodes_total", "moves", "warnings")
     STATE_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_ID_FIELD_NUMBER: _ClassVar[int]
     CLUSTERED_FIELD_NUMBER: _ClassVar[int]
@@ -81,6 +115,8 @@ class ClusterServiceStatusResponse(_message.Message):
     PROBLEMS_FIELD_NUMBER: _ClassVar[int]
     NODES_UP_FIELD_NUMBER: _ClassVar[int]
     NODES_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    MOVES_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     state: ClusterState
     cluster_id: str
     clustered: bool
@@ -89,10 +125,28 @@ class ClusterServiceStatusResponse(_message.Message):
     problems: _containers.RepeatedScalarFieldContainer[str]
     nodes_up: int
     nodes_total: int
-    def __init__(self, state: _Optional[_Union[ClusterState, str]] = ..., cluster_id: _Optional[str] = ..., clustered: bool = ..., topology_epoch: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[GroupStatus, _Mapping]]] = ..., problems: _Optional[_Iterable[str]] = ..., nodes_up: _Optional[int] = ..., nodes_total: _Optional[int] = ...) -> None: ...
+    moves: _containers.RepeatedCompositeFieldContainer[GroupMove]
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, state: _Optional[_Union[ClusterState, str]] = ..., cluster_id: _Optional[str] = ..., clustered: bool = ..., topology_epoch: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[GroupStatus, _Mapping]]] = ..., problems: _Optional[_Iterable[str]] = ..., nodes_up: _Optional[int] = ..., nodes_total: _Optional[int] = ..., moves: _Optional[_Iterable[_Union[GroupMove, _Mapping]]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GroupMove(_message.Message):
+    __slots__ = ("group", "from_node_ids", "to_node_ids", "phase", "percent", "reason")
+    GROUP_FIELD_NUMBER: _ClassVar[int]
+    FROM_NODE_IDS_FIELD_NUMBER: _ClassVar[int]
+    TO_NODE_IDS_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    PERCENT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    group: int
+    from_node_ids: _containers.RepeatedScalarFieldContainer[str]
+    to_node_ids: _containers.RepeatedScalarFieldContainer[str]
+    phase: MovePhase
+    percent: int
+    reason: MoveReason
+    def __init__(self, group: _Optional[int] = ..., from_node_ids: _Optional[_Iterable[str]] = ..., to_node_ids: _Optional[_Iterable[str]] = ..., phase: _Optional[_Union[MovePhase, str]] = ..., percent: _Optional[int] = ..., reason: _Optional[_Union[MoveReason, str]] = ...) -> None: ...
 
 class GroupStatus(_message.Message):
-    __slots__ = ("group", "leader_node_id", "term", "commit_index", "applied_index", "voter_node_ids", "learner_node_ids", "slots", "flushed_index")
+    __slots__ = ("group", "leader_node_id", "term", "commit_index", "applied_index", "voter_node_ids", "learner_node_ids", "slots", "flushed_index", "writes_per_second", "reads_per_second", "bytes")
     GROUP_FIELD_NUMBER: _ClassVar[int]
     LEADER_NODE_ID_FIELD_NUMBER: _ClassVar[int]
     TERM_FIELD_NUMBER: _ClassVar[int]
@@ -102,6 +156,9 @@ class GroupStatus(_message.Message):
     LEARNER_NODE_IDS_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     FLUSHED_INDEX_FIELD_NUMBER: _ClassVar[int]
+    WRITES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    READS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
     group: int
     leader_node_id: str
     term: int
@@ -111,7 +168,10 @@ class GroupStatus(_message.Message):
     learner_node_ids: _containers.RepeatedScalarFieldContainer[str]
     slots: int
     flushed_index: int
-    def __init__(self, group: _Optional[int] = ..., leader_node_id: _Optional[str] = ..., term: _Optional[int] = ..., commit_index: _Optional[int] = ..., applied_index: _Optional[int] = ..., voter_node_ids: _Optional[_Iterable[str]] = ..., learner_node_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., flushed_index: _Optional[int] = ...) -> None: ...
+    writes_per_second: float
+    reads_per_second: float
+    bytes: int
+    def __init__(self, group: _Optional[int] = ..., leader_node_id: _Optional[str] = ..., term: _Optional[int] = ..., commit_index: _Optional[int] = ..., applied_index: _Optional[int] = ..., voter_node_ids: _Optional[_Iterable[str]] = ..., learner_node_ids: _Optional[_Iterable[str]] = ..., slots: _Optional[int] = ..., flushed_index: _Optional[int] = ..., writes_per_second: _Optional[float] = ..., reads_per_second: _Optional[float] = ..., bytes: _Optional[int] = ...) -> None: ...
 
 class ClusterServiceLeaderRequest(_message.Message):
     __slots__ = ()
@@ -164,10 +224,12 @@ class ClusterServiceJoinResponse(_message.Message):
     def __init__(self, node: _Optional[_Union[Node, _Mapping]] = ...) -> None: ...
 
 class ClusterServiceLeaveRequest(_message.Message):
-    __slots__ = ("node_id",)
+    __slots__ = ("node_id", "fewer_replicas")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    FEWER_REPLICAS_FIELD_NUMBER: _ClassVar[int]
     node_id: str
-    def __init__(self, node_id: _Optional[str] = ...) -> None: ...
+    fewer_replicas: bool
+    def __init__(self, node_id: _Optional[str] = ..., fewer_replicas: bool = ...) -> None: ...
 
 class ClusterServiceLeaveResponse(_message.Message):
     __slots__ = ("node",)

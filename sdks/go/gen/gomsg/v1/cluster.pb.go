@@ -148,6 +148,136 @@ func (ClusterState) EnumDescriptor() ([]byte, []int) {
 	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{1}
 }
 
+// How far the move of a group is.
+type MovePhase int32
+
+const (
+	// Not used.
+	MovePhase_MOVE_PHASE_UNSPECIFIED MovePhase = 0
+	// It has not begun, or nobody leads the group just now.
+	MovePhase_MOVE_PHASE_WAITING MovePhase = 1
+	// New replicas receive what the group has; they do not vote yet.
+	MovePhase_MOVE_PHASE_CATCHING_UP MovePhase = 2
+	// The votes pass from the old replicas to the new ones.
+	MovePhase_MOVE_PHASE_CHANGING MovePhase = 3
+	// The new replicas vote; old ones are being removed.
+	MovePhase_MOVE_PHASE_REMOVING MovePhase = 4
+)
+
+// Enum value maps for MovePhase.
+var (
+	MovePhase_name = map[int32]string{
+		0: "MOVE_PHASE_UNSPECIFIED",
+		1: "MOVE_PHASE_WAITING",
+		2: "MOVE_PHASE_CATCHING_UP",
+		3: "MOVE_PHASE_CHANGING",
+		4: "MOVE_PHASE_REMOVING",
+	}
+	MovePhase_value = map[string]int32{
+		"MOVE_PHASE_UNSPECIFIED": 0,
+		"MOVE_PHASE_WAITING":     1,
+		"MOVE_PHASE_CATCHING_UP": 2,
+		"MOVE_PHASE_CHANGING":    3,
+		"MOVE_PHASE_REMOVING":    4,
+	}
+)
+
+func (x MovePhase) Enum() *MovePhase {
+	p := new(MovePhase)
+	*p = x
+	return p
+}
+
+func (x MovePhase) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MovePhase) Descriptor() protoreflect.EnumDescriptor {
+	return file_gomsg_v1_cluster_proto_enumTypes[2].Descriptor()
+}
+
+func (MovePhase) Type() protoreflect.EnumType {
+	return &file_gomsg_v1_cluster_proto_enumTypes[2]
+}
+
+func (x MovePhase) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MovePhase.Descriptor instead.
+func (MovePhase) EnumDescriptor() ([]byte, []int) {
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{2}
+}
+
+// Why replicas move.
+type MoveReason int32
+
+const (
+	// Not known.
+	MoveReason_MOVE_REASON_UNSPECIFIED MoveReason = 0
+	// The group has fewer or more replicas than it is to have.
+	MoveReason_MOVE_REASON_REPLICATION MoveReason = 1
+	// A node leaves.
+	MoveReason_MOVE_REASON_LEAVING MoveReason = 2
+	// A node has been down for too long.
+	MoveReason_MOVE_REASON_DOWN MoveReason = 3
+	// Two replicas share a host label.
+	MoveReason_MOVE_REASON_LABELS MoveReason = 4
+	// Nodes hold uneven numbers of replicas.
+	MoveReason_MOVE_REASON_COUNT MoveReason = 5
+	// Nodes bear uneven load.
+	MoveReason_MOVE_REASON_LOAD MoveReason = 6
+)
+
+// Enum value maps for MoveReason.
+var (
+	MoveReason_name = map[int32]string{
+		0: "MOVE_REASON_UNSPECIFIED",
+		1: "MOVE_REASON_REPLICATION",
+		2: "MOVE_REASON_LEAVING",
+		3: "MOVE_REASON_DOWN",
+		4: "MOVE_REASON_LABELS",
+		5: "MOVE_REASON_COUNT",
+		6: "MOVE_REASON_LOAD",
+	}
+	MoveReason_value = map[string]int32{
+		"MOVE_REASON_UNSPECIFIED": 0,
+		"MOVE_REASON_REPLICATION": 1,
+		"MOVE_REASON_LEAVING":     2,
+		"MOVE_REASON_DOWN":        3,
+		"MOVE_REASON_LABELS":      4,
+		"MOVE_REASON_COUNT":       5,
+		"MOVE_REASON_LOAD":        6,
+	}
+)
+
+func (x MoveReason) Enum() *MoveReason {
+	p := new(MoveReason)
+	*p = x
+	return p
+}
+
+func (x MoveReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MoveReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_gomsg_v1_cluster_proto_enumTypes[3].Descriptor()
+}
+
+func (MoveReason) Type() protoreflect.EnumType {
+	return &file_gomsg_v1_cluster_proto_enumTypes[3]
+}
+
+func (x MoveReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MoveReason.Descriptor instead.
+func (MoveReason) EnumDescriptor() ([]byte, []int) {
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{3}
+}
+
 // A node.
 type Node struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -165,12 +295,16 @@ type Node struct {
 	HostLabel string `protobuf:"bytes,6,opt,name=host_label,json=hostLabel,proto3" json:"host_label,omitempty"`
 	// When its process started.
 	StartedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
-	// Groups of which it holds a replica.
+	// Data groups of which it holds a replica; of one that is down, those that count it as a member.
 	Replicas uint32 `protobuf:"varint,8,opt,name=replicas,proto3" json:"replicas,omitempty"`
-	// Groups that it leads.
-	Leaders       uint32 `protobuf:"varint,9,opt,name=leaders,proto3" json:"leaders,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Data groups that it leads.
+	Leaders uint32 `protobuf:"varint,9,opt,name=leaders,proto3" json:"leaders,omitempty"`
+	// Replicas on their way to it.
+	ReplicasArriving uint32 `protobuf:"varint,10,opt,name=replicas_arriving,json=replicasArriving,proto3" json:"replicas_arriving,omitempty"`
+	// Replicas on their way from it.
+	ReplicasDeparting uint32 `protobuf:"varint,11,opt,name=replicas_departing,json=replicasDeparting,proto3" json:"replicas_departing,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Node) Reset() {
@@ -262,6 +396,20 @@ func (x *Node) GetReplicas() uint32 {
 func (x *Node) GetLeaders() uint32 {
 	if x != nil {
 		return x.Leaders
+	}
+	return 0
+}
+
+func (x *Node) GetReplicasArriving() uint32 {
+	if x != nil {
+		return x.ReplicasArriving
+	}
+	return 0
+}
+
+func (x *Node) GetReplicasDeparting() uint32 {
+	if x != nil {
+		return x.ReplicasDeparting
 	}
 	return 0
 }
@@ -404,7 +552,11 @@ type ClusterServiceStatusResponse struct {
 	// Nodes that are up.
 	NodesUp uint32 `protobuf:"varint,7,opt,name=nodes_up,json=nodesUp,proto3" json:"nodes_up,omitempty"`
 	// Nodes in all.
-	NodesTotal    uint32 `protobuf:"varint,8,opt,name=nodes_total,json=nodesTotal,proto3" json:"nodes_total,omitempty"`
+	NodesTotal uint32 `protobuf:"varint,8,opt,name=nodes_total,json=nodesTotal,proto3" json:"nodes_total,omitempty"`
+	// Groups whose replicas are on the move, by id.
+	Moves []*GroupMove `protobuf:"bytes,9,rep,name=moves,proto3" json:"moves,omitempty"`
+	// What is not wrong and yet worth knowing, one sentence each, such as host labels too few to keep replicas apart.
+	Warnings      []string `protobuf:"bytes,10,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -495,6 +647,111 @@ func (x *ClusterServiceStatusResponse) GetNodesTotal() uint32 {
 	return 0
 }
 
+func (x *ClusterServiceStatusResponse) GetMoves() []*GroupMove {
+	if x != nil {
+		return x.Moves
+	}
+	return nil
+}
+
+func (x *ClusterServiceStatusResponse) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+// A group on its way to the replicas that it is to have.
+type GroupMove struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the group.
+	Group uint32 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`
+	// Nodes that give their replica away.
+	FromNodeIds []string `protobuf:"bytes,2,rep,name=from_node_ids,json=fromNodeIds,proto3" json:"from_node_ids,omitempty"`
+	// Nodes that get one.
+	ToNodeIds []string `protobuf:"bytes,3,rep,name=to_node_ids,json=toNodeIds,proto3" json:"to_node_ids,omitempty"`
+	// What is going on.
+	Phase MovePhase `protobuf:"varint,4,opt,name=phase,proto3,enum=gomsg.v1.MovePhase" json:"phase,omitempty"`
+	// How far the new replicas are, 0 to 100: the one that is furthest behind.
+	Percent uint32 `protobuf:"varint,5,opt,name=percent,proto3" json:"percent,omitempty"`
+	// Why it moves.
+	Reason        MoveReason `protobuf:"varint,6,opt,name=reason,proto3,enum=gomsg.v1.MoveReason" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupMove) Reset() {
+	*x = GroupMove{}
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupMove) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupMove) ProtoMessage() {}
+
+func (x *GroupMove) ProtoReflect() protoreflect.Message {
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupMove.ProtoReflect.Descriptor instead.
+func (*GroupMove) Descriptor() ([]byte, []int) {
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GroupMove) GetGroup() uint32 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *GroupMove) GetFromNodeIds() []string {
+	if x != nil {
+		return x.FromNodeIds
+	}
+	return nil
+}
+
+func (x *GroupMove) GetToNodeIds() []string {
+	if x != nil {
+		return x.ToNodeIds
+	}
+	return nil
+}
+
+func (x *GroupMove) GetPhase() MovePhase {
+	if x != nil {
+		return x.Phase
+	}
+	return MovePhase_MOVE_PHASE_UNSPECIFIED
+}
+
+func (x *GroupMove) GetPercent() uint32 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+func (x *GroupMove) GetReason() MoveReason {
+	if x != nil {
+		return x.Reason
+	}
+	return MoveReason_MOVE_REASON_UNSPECIFIED
+}
+
 // State of one Raft group.
 type GroupStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -506,7 +763,7 @@ type GroupStatus struct {
 	Term uint64 `protobuf:"varint,3,opt,name=term,proto3" json:"term,omitempty"`
 	// Highest index known to be committed.
 	CommitIndex uint64 `protobuf:"varint,4,opt,name=commit_index,json=commitIndex,proto3" json:"commit_index,omitempty"`
-	// Highest index applied by the answering node.
+	// Highest index applied by the answering node; 0 where it holds no replica.
 	AppliedIndex uint64 `protobuf:"varint,5,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
 	// Nodes that vote.
 	VoterNodeIds []string `protobuf:"bytes,6,rep,name=voter_node_ids,json=voterNodeIds,proto3" json:"voter_node_ids,omitempty"`
@@ -514,15 +771,21 @@ type GroupStatus struct {
 	LearnerNodeIds []string `protobuf:"bytes,7,rep,name=learner_node_ids,json=learnerNodeIds,proto3" json:"learner_node_ids,omitempty"`
 	// Number of slots that it owns.
 	Slots uint32 `protobuf:"varint,8,opt,name=slots,proto3" json:"slots,omitempty"`
-	// Index up to which the answering node's state is on disk outside the log.
-	FlushedIndex  uint64 `protobuf:"varint,9,opt,name=flushed_index,json=flushedIndex,proto3" json:"flushed_index,omitempty"`
+	// Index up to which the answering node's state is on disk outside the log; 0 where it holds no replica.
+	FlushedIndex uint64 `protobuf:"varint,9,opt,name=flushed_index,json=flushedIndex,proto3" json:"flushed_index,omitempty"`
+	// Writes applied a second, as a running average; 0 while it is not measured, and on a node that runs alone.
+	WritesPerSecond float64 `protobuf:"fixed64,10,opt,name=writes_per_second,json=writesPerSecond,proto3" json:"writes_per_second,omitempty"`
+	// Reads that the leader answered a second; 0 as above.
+	ReadsPerSecond float64 `protobuf:"fixed64,11,opt,name=reads_per_second,json=readsPerSecond,proto3" json:"reads_per_second,omitempty"`
+	// Bytes of keys, values, messages and history.
+	Bytes         uint64 `protobuf:"varint,12,opt,name=bytes,proto3" json:"bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GroupStatus) Reset() {
 	*x = GroupStatus{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[5]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -534,7 +797,7 @@ func (x *GroupStatus) String() string {
 func (*GroupStatus) ProtoMessage() {}
 
 func (x *GroupStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[5]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -547,7 +810,7 @@ func (x *GroupStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupStatus.ProtoReflect.Descriptor instead.
 func (*GroupStatus) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{5}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GroupStatus) GetGroup() uint32 {
@@ -613,6 +876,27 @@ func (x *GroupStatus) GetFlushedIndex() uint64 {
 	return 0
 }
 
+func (x *GroupStatus) GetWritesPerSecond() float64 {
+	if x != nil {
+		return x.WritesPerSecond
+	}
+	return 0
+}
+
+func (x *GroupStatus) GetReadsPerSecond() float64 {
+	if x != nil {
+		return x.ReadsPerSecond
+	}
+	return 0
+}
+
+func (x *GroupStatus) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
 // Request of Leader.
 type ClusterServiceLeaderRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -622,7 +906,7 @@ type ClusterServiceLeaderRequest struct {
 
 func (x *ClusterServiceLeaderRequest) Reset() {
 	*x = ClusterServiceLeaderRequest{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[6]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -634,7 +918,7 @@ func (x *ClusterServiceLeaderRequest) String() string {
 func (*ClusterServiceLeaderRequest) ProtoMessage() {}
 
 func (x *ClusterServiceLeaderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[6]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -647,7 +931,7 @@ func (x *ClusterServiceLeaderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterServiceLeaderRequest.ProtoReflect.Descriptor instead.
 func (*ClusterServiceLeaderRequest) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{6}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{7}
 }
 
 // Response of Leader.
@@ -661,7 +945,7 @@ type ClusterServiceLeaderResponse struct {
 
 func (x *ClusterServiceLeaderResponse) Reset() {
 	*x = ClusterServiceLeaderResponse{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[7]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -673,7 +957,7 @@ func (x *ClusterServiceLeaderResponse) String() string {
 func (*ClusterServiceLeaderResponse) ProtoMessage() {}
 
 func (x *ClusterServiceLeaderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[7]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -686,7 +970,7 @@ func (x *ClusterServiceLeaderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterServiceLeaderResponse.ProtoReflect.Descriptor instead.
 func (*ClusterServiceLeaderResponse) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{7}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ClusterServiceLeaderResponse) GetNode() *Node {
@@ -707,7 +991,7 @@ type ClusterServiceHealthRequest struct {
 
 func (x *ClusterServiceHealthRequest) Reset() {
 	*x = ClusterServiceHealthRequest{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[8]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -719,7 +1003,7 @@ func (x *ClusterServiceHealthRequest) String() string {
 func (*ClusterServiceHealthRequest) ProtoMessage() {}
 
 func (x *ClusterServiceHealthRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[8]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -732,7 +1016,7 @@ func (x *ClusterServiceHealthRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterServiceHealthRequest.ProtoReflect.Descriptor instead.
 func (*ClusterServiceHealthRequest) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{8}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ClusterServiceHealthRequest) GetNodeId() string {
@@ -757,7 +1041,7 @@ type ClusterServiceHealthResponse struct {
 
 func (x *ClusterServiceHealthResponse) Reset() {
 	*x = ClusterServiceHealthResponse{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[9]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +1053,7 @@ func (x *ClusterServiceHealthResponse) String() string {
 func (*ClusterServiceHealthResponse) ProtoMessage() {}
 
 func (x *ClusterServiceHealthResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[9]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +1066,7 @@ func (x *ClusterServiceHealthResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterServiceHealthResponse.ProtoReflect.Descriptor instead.
 func (*ClusterServiceHealthResponse) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{9}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ClusterServiceHealthResponse) GetHealthy() bool {
@@ -821,7 +1105,7 @@ type HealthCheck struct {
 
 func (x *HealthCheck) Reset() {
 	*x = HealthCheck{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[10]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -833,7 +1117,7 @@ func (x *HealthCheck) String() string {
 func (*HealthCheck) ProtoMessage() {}
 
 func (x *HealthCheck) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[10]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -846,7 +1130,7 @@ func (x *HealthCheck) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
 func (*HealthCheck) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{10}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *HealthCheck) GetName() string {
@@ -883,7 +1167,7 @@ type ClusterServiceJoinRequest struct {
 
 func (x *ClusterServiceJoinRequest) Reset() {
 	*x = ClusterServiceJoinRequest{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[11]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +1179,7 @@ func (x *ClusterServiceJoinRequest) String() string {
 func (*ClusterServiceJoinRequest) ProtoMessage() {}
 
 func (x *ClusterServiceJoinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[11]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1192,7 @@ func (x *ClusterServiceJoinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterServiceJoinRequest.ProtoReflect.Descriptor instead.
 func (*ClusterServiceJoinRequest) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{11}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ClusterServiceJoinRequest) GetNodeId() string {
@@ -936,7 +1220,7 @@ type ClusterServiceJoinResponse struct {
 
 func (x *ClusterServiceJoinResponse) Reset() {
 	*x = ClusterServiceJoinResponse{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[12]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -948,7 +1232,7 @@ func (x *ClusterServiceJoinResponse) String() string {
 func (*ClusterServiceJoinResponse) ProtoMessage() {}
 
 func (x *ClusterServiceJoinResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[12]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -961,7 +1245,7 @@ func (x *ClusterServiceJoinResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterServiceJoinResponse.ProtoReflect.Descriptor instead.
 func (*ClusterServiceJoinResponse) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{12}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ClusterServiceJoinResponse) GetNode() *Node {
@@ -975,14 +1259,16 @@ func (x *ClusterServiceJoinResponse) GetNode() *Node {
 type ClusterServiceLeaveRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Node to remove.
-	NodeId        string `protobuf:"bytes,1,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	NodeId string `protobuf:"bytes,1,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	// Let it go also where groups have fewer replicas then, or the move has to wait for nodes that are down.
+	FewerReplicas bool `protobuf:"varint,2,opt,name=fewer_replicas,json=fewerReplicas,proto3" json:"fewer_replicas,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ClusterServiceLeaveRequest) Reset() {
 	*x = ClusterServiceLeaveRequest{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[13]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -994,7 +1280,7 @@ func (x *ClusterServiceLeaveRequest) String() string {
 func (*ClusterServiceLeaveRequest) ProtoMessage() {}
 
 func (x *ClusterServiceLeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[13]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1007,7 +1293,7 @@ func (x *ClusterServiceLeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterServiceLeaveRequest.ProtoReflect.Descriptor instead.
 func (*ClusterServiceLeaveRequest) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{13}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ClusterServiceLeaveRequest) GetNodeId() string {
@@ -1015,6 +1301,13 @@ func (x *ClusterServiceLeaveRequest) GetNodeId() string {
 		return x.NodeId
 	}
 	return ""
+}
+
+func (x *ClusterServiceLeaveRequest) GetFewerReplicas() bool {
+	if x != nil {
+		return x.FewerReplicas
+	}
+	return false
 }
 
 // Response of Leave.
@@ -1028,7 +1321,7 @@ type ClusterServiceLeaveResponse struct {
 
 func (x *ClusterServiceLeaveResponse) Reset() {
 	*x = ClusterServiceLeaveResponse{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[14]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1333,7 @@ func (x *ClusterServiceLeaveResponse) String() string {
 func (*ClusterServiceLeaveResponse) ProtoMessage() {}
 
 func (x *ClusterServiceLeaveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[14]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1346,7 @@ func (x *ClusterServiceLeaveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterServiceLeaveResponse.ProtoReflect.Descriptor instead.
 func (*ClusterServiceLeaveResponse) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{14}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ClusterServiceLeaveResponse) GetNode() *Node {
@@ -1072,7 +1365,7 @@ type ClusterServiceStatsRequest struct {
 
 func (x *ClusterServiceStatsRequest) Reset() {
 	*x = ClusterServiceStatsRequest{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[15]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1084,7 +1377,7 @@ func (x *ClusterServiceStatsRequest) String() string {
 func (*ClusterServiceStatsRequest) ProtoMessage() {}
 
 func (x *ClusterServiceStatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[15]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1097,7 +1390,7 @@ func (x *ClusterServiceStatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterServiceStatsRequest.ProtoReflect.Descriptor instead.
 func (*ClusterServiceStatsRequest) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{15}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{16}
 }
 
 // Response of Stats.
@@ -1111,7 +1404,7 @@ type ClusterServiceStatsResponse struct {
 
 func (x *ClusterServiceStatsResponse) Reset() {
 	*x = ClusterServiceStatsResponse{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[16]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1123,7 +1416,7 @@ func (x *ClusterServiceStatsResponse) String() string {
 func (*ClusterServiceStatsResponse) ProtoMessage() {}
 
 func (x *ClusterServiceStatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[16]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1136,7 +1429,7 @@ func (x *ClusterServiceStatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterServiceStatsResponse.ProtoReflect.Descriptor instead.
 func (*ClusterServiceStatsResponse) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{16}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ClusterServiceStatsResponse) GetStats() *ClusterStats {
@@ -1151,9 +1444,10 @@ type ClusterStats struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// When they were taken.
 	TakenAt *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=taken_at,json=takenAt,proto3" json:"taken_at,omitempty"`
-	// The sum over the nodes; counts of keys, queues and topics count each once.
+	// The sum over the nodes that are up; counts of keys, queues and topics count each once. Percentiles and uptime do not
+	// add up and are unset.
 	Total *NodeStats `protobuf:"bytes,2,opt,name=total,proto3" json:"total,omitempty"`
-	// Each node, by id.
+	// Each node, by id. Of one that is down there is nothing but the id.
 	Nodes         []*NodeStats `protobuf:"bytes,3,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1161,7 +1455,7 @@ type ClusterStats struct {
 
 func (x *ClusterStats) Reset() {
 	*x = ClusterStats{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[17]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1173,7 +1467,7 @@ func (x *ClusterStats) String() string {
 func (*ClusterStats) ProtoMessage() {}
 
 func (x *ClusterStats) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[17]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1186,7 +1480,7 @@ func (x *ClusterStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterStats.ProtoReflect.Descriptor instead.
 func (*ClusterStats) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{17}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ClusterStats) GetTakenAt() *timestamppb.Timestamp {
@@ -1210,7 +1504,7 @@ func (x *ClusterStats) GetNodes() []*NodeStats {
 	return nil
 }
 
-// Figures of one node.
+// Figures of one node. Counts of keys, queues, topics and their messages are of the groups that it leads.
 type NodeStats struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the node; empty in the sum.
@@ -1229,7 +1523,8 @@ type NodeStats struct {
 	CallsTotal uint64 `protobuf:"varint,7,opt,name=calls_total,json=callsTotal,proto3" json:"calls_total,omitempty"`
 	// Of them, failed ones.
 	ErrorsTotal uint64 `protobuf:"varint,8,opt,name=errors_total,json=errorsTotal,proto3" json:"errors_total,omitempty"`
-	// Calls a second over the last interval (10 s, or the interval of WatchStats).
+	// Calls a second over the last interval: the one of WatchStats, else since the last look of any caller; of other
+	// nodes over the last second.
 	CallsPerSecond float64 `protobuf:"fixed64,9,opt,name=calls_per_second,json=callsPerSecond,proto3" json:"calls_per_second,omitempty"`
 	// Log entries written since the process started.
 	LogEntriesTotal uint64 `protobuf:"varint,10,opt,name=log_entries_total,json=logEntriesTotal,proto3" json:"log_entries_total,omitempty"`
@@ -1263,7 +1558,7 @@ type NodeStats struct {
 
 func (x *NodeStats) Reset() {
 	*x = NodeStats{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[18]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1275,7 +1570,7 @@ func (x *NodeStats) String() string {
 func (*NodeStats) ProtoMessage() {}
 
 func (x *NodeStats) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[18]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1288,7 +1583,7 @@ func (x *NodeStats) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeStats.ProtoReflect.Descriptor instead.
 func (*NodeStats) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{18}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *NodeStats) GetNodeId() string {
@@ -1454,7 +1749,7 @@ type ClusterServiceGetTopologyRequest struct {
 
 func (x *ClusterServiceGetTopologyRequest) Reset() {
 	*x = ClusterServiceGetTopologyRequest{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[19]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1466,7 +1761,7 @@ func (x *ClusterServiceGetTopologyRequest) String() string {
 func (*ClusterServiceGetTopologyRequest) ProtoMessage() {}
 
 func (x *ClusterServiceGetTopologyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[19]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1479,7 +1774,7 @@ func (x *ClusterServiceGetTopologyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterServiceGetTopologyRequest.ProtoReflect.Descriptor instead.
 func (*ClusterServiceGetTopologyRequest) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{19}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{20}
 }
 
 // Response of GetTopology.
@@ -1497,7 +1792,7 @@ type ClusterServiceGetTopologyResponse struct {
 
 func (x *ClusterServiceGetTopologyResponse) Reset() {
 	*x = ClusterServiceGetTopologyResponse{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[20]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1509,7 +1804,7 @@ func (x *ClusterServiceGetTopologyResponse) String() string {
 func (*ClusterServiceGetTopologyResponse) ProtoMessage() {}
 
 func (x *ClusterServiceGetTopologyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[20]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1522,7 +1817,7 @@ func (x *ClusterServiceGetTopologyResponse) ProtoReflect() protoreflect.Message 
 
 // Deprecated: Use ClusterServiceGetTopologyResponse.ProtoReflect.Descriptor instead.
 func (*ClusterServiceGetTopologyResponse) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{20}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ClusterServiceGetTopologyResponse) GetEpoch() uint64 {
@@ -1563,7 +1858,7 @@ type GroupTopology struct {
 
 func (x *GroupTopology) Reset() {
 	*x = GroupTopology{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[21]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1575,7 +1870,7 @@ func (x *GroupTopology) String() string {
 func (*GroupTopology) ProtoMessage() {}
 
 func (x *GroupTopology) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[21]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1588,7 +1883,7 @@ func (x *GroupTopology) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupTopology.ProtoReflect.Descriptor instead.
 func (*GroupTopology) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{21}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GroupTopology) GetGroup() uint32 {
@@ -1632,7 +1927,7 @@ type SlotRange struct {
 
 func (x *SlotRange) Reset() {
 	*x = SlotRange{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[22]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1644,7 +1939,7 @@ func (x *SlotRange) String() string {
 func (*SlotRange) ProtoMessage() {}
 
 func (x *SlotRange) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[22]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1657,7 +1952,7 @@ func (x *SlotRange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotRange.ProtoReflect.Descriptor instead.
 func (*SlotRange) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{22}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SlotRange) GetFirst() uint32 {
@@ -1685,7 +1980,7 @@ type ClusterServiceWatchStatsRequest struct {
 
 func (x *ClusterServiceWatchStatsRequest) Reset() {
 	*x = ClusterServiceWatchStatsRequest{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[23]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1697,7 +1992,7 @@ func (x *ClusterServiceWatchStatsRequest) String() string {
 func (*ClusterServiceWatchStatsRequest) ProtoMessage() {}
 
 func (x *ClusterServiceWatchStatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[23]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1710,7 +2005,7 @@ func (x *ClusterServiceWatchStatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterServiceWatchStatsRequest.ProtoReflect.Descriptor instead.
 func (*ClusterServiceWatchStatsRequest) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{23}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ClusterServiceWatchStatsRequest) GetInterval() *durationpb.Duration {
@@ -1731,7 +2026,7 @@ type ClusterServiceWatchStatsResponse struct {
 
 func (x *ClusterServiceWatchStatsResponse) Reset() {
 	*x = ClusterServiceWatchStatsResponse{}
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[24]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1743,7 +2038,7 @@ func (x *ClusterServiceWatchStatsResponse) String() string {
 func (*ClusterServiceWatchStatsResponse) ProtoMessage() {}
 
 func (x *ClusterServiceWatchStatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gomsg_v1_cluster_proto_msgTypes[24]
+	mi := &file_gomsg_v1_cluster_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1756,7 +2051,7 @@ func (x *ClusterServiceWatchStatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterServiceWatchStatsResponse.ProtoReflect.Descriptor instead.
 func (*ClusterServiceWatchStatsResponse) Descriptor() ([]byte, []int) {
-	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{24}
+	return file_gomsg_v1_cluster_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ClusterServiceWatchStatsResponse) GetStats() *ClusterStats {
@@ -1770,7 +2065,7 @@ var File_gomsg_v1_cluster_proto protoreflect.FileDescriptor
 
 const file_gomsg_v1_cluster_proto_rawDesc = "" +
 	"\n" +
-	"\x16gomsg/v1/cluster.proto\x12\bgomsg.v1\x1a\x1agomsg/sdk/v1/options.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x02\n" +
+	"\x16gomsg/v1/cluster.proto\x12\bgomsg.v1\x1a\x1agomsg/sdk/v1/options.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x82\x03\n" +
 	"\x04Node\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\x12)\n" +
@@ -1782,11 +2077,14 @@ const file_gomsg_v1_cluster_proto_rawDesc = "" +
 	"\n" +
 	"started_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12\x1a\n" +
 	"\breplicas\x18\b \x01(\rR\breplicas\x12\x18\n" +
-	"\aleaders\x18\t \x01(\rR\aleaders\"\x1c\n" +
+	"\aleaders\x18\t \x01(\rR\aleaders\x12+\n" +
+	"\x11replicas_arriving\x18\n" +
+	" \x01(\rR\x10replicasArriving\x12-\n" +
+	"\x12replicas_departing\x18\v \x01(\rR\x11replicasDeparting\"\x1c\n" +
 	"\x1aClusterServiceNodesRequest\"C\n" +
 	"\x1bClusterServiceNodesResponse\x12$\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x0e.gomsg.v1.NodeR\x05nodes\"\x1d\n" +
-	"\x1bClusterServiceStatusRequest\"\xcc\x02\n" +
+	"\x1bClusterServiceStatusRequest\"\x93\x03\n" +
 	"\x1cClusterServiceStatusResponse\x12,\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x16.gomsg.v1.ClusterStateR\x05state\x12\x1d\n" +
 	"\n" +
@@ -1797,8 +2095,18 @@ const file_gomsg_v1_cluster_proto_rawDesc = "" +
 	"\bproblems\x18\x06 \x03(\tR\bproblems\x12\x19\n" +
 	"\bnodes_up\x18\a \x01(\rR\anodesUp\x12\x1f\n" +
 	"\vnodes_total\x18\b \x01(\rR\n" +
-	"nodesTotal:\x13\xca\xc2\x18\x0f\n" +
-	"\rClusterStatus\"\xb0\x02\n" +
+	"nodesTotal\x12)\n" +
+	"\x05moves\x18\t \x03(\v2\x13.gomsg.v1.GroupMoveR\x05moves\x12\x1a\n" +
+	"\bwarnings\x18\n" +
+	" \x03(\tR\bwarnings:\x13\xca\xc2\x18\x0f\n" +
+	"\rClusterStatus\"\xd8\x01\n" +
+	"\tGroupMove\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\rR\x05group\x12\"\n" +
+	"\rfrom_node_ids\x18\x02 \x03(\tR\vfromNodeIds\x12\x1e\n" +
+	"\vto_node_ids\x18\x03 \x03(\tR\ttoNodeIds\x12)\n" +
+	"\x05phase\x18\x04 \x01(\x0e2\x13.gomsg.v1.MovePhaseR\x05phase\x12\x18\n" +
+	"\apercent\x18\x05 \x01(\rR\apercent\x12,\n" +
+	"\x06reason\x18\x06 \x01(\x0e2\x14.gomsg.v1.MoveReasonR\x06reason\"\x9c\x03\n" +
 	"\vGroupStatus\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\rR\x05group\x12$\n" +
 	"\x0eleader_node_id\x18\x02 \x01(\tR\fleaderNodeId\x12\x12\n" +
@@ -1808,7 +2116,11 @@ const file_gomsg_v1_cluster_proto_rawDesc = "" +
 	"\x0evoter_node_ids\x18\x06 \x03(\tR\fvoterNodeIds\x12(\n" +
 	"\x10learner_node_ids\x18\a \x03(\tR\x0elearnerNodeIds\x12\x14\n" +
 	"\x05slots\x18\b \x01(\rR\x05slots\x12#\n" +
-	"\rflushed_index\x18\t \x01(\x04R\fflushedIndex\"\x1d\n" +
+	"\rflushed_index\x18\t \x01(\x04R\fflushedIndex\x12*\n" +
+	"\x11writes_per_second\x18\n" +
+	" \x01(\x01R\x0fwritesPerSecond\x12(\n" +
+	"\x10reads_per_second\x18\v \x01(\x01R\x0ereadsPerSecond\x12\x14\n" +
+	"\x05bytes\x18\f \x01(\x04R\x05bytes\"\x1d\n" +
 	"\x1bClusterServiceLeaderRequest\"B\n" +
 	"\x1cClusterServiceLeaderResponse\x12\"\n" +
 	"\x04node\x18\x01 \x01(\v2\x0e.gomsg.v1.NodeR\x04node\"6\n" +
@@ -1828,9 +2140,10 @@ const file_gomsg_v1_cluster_proto_rawDesc = "" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x18\n" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\"@\n" +
 	"\x1aClusterServiceJoinResponse\x12\"\n" +
-	"\x04node\x18\x01 \x01(\v2\x0e.gomsg.v1.NodeR\x04node\"5\n" +
+	"\x04node\x18\x01 \x01(\v2\x0e.gomsg.v1.NodeR\x04node\"\\\n" +
 	"\x1aClusterServiceLeaveRequest\x12\x17\n" +
-	"\anode_id\x18\x01 \x01(\tR\x06nodeId\"A\n" +
+	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12%\n" +
+	"\x0efewer_replicas\x18\x02 \x01(\bR\rfewerReplicas\"A\n" +
 	"\x1bClusterServiceLeaveResponse\x12\"\n" +
 	"\x04node\x18\x01 \x01(\v2\x0e.gomsg.v1.NodeR\x04node\"\x1c\n" +
 	"\x1aClusterServiceStatsRequest\"K\n" +
@@ -1898,8 +2211,22 @@ const file_gomsg_v1_cluster_proto_rawDesc = "" +
 	"\x19CLUSTER_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15CLUSTER_STATE_HEALTHY\x10\x01\x12\x1a\n" +
 	"\x16CLUSTER_STATE_DEGRADED\x10\x02\x12\x1d\n" +
-	"\x19CLUSTER_STATE_UNAVAILABLE\x10\x032\xf5\n" +
+	"\x19CLUSTER_STATE_UNAVAILABLE\x10\x03*\x8d\x01\n" +
+	"\tMovePhase\x12\x1a\n" +
+	"\x16MOVE_PHASE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12MOVE_PHASE_WAITING\x10\x01\x12\x1a\n" +
+	"\x16MOVE_PHASE_CATCHING_UP\x10\x02\x12\x17\n" +
+	"\x13MOVE_PHASE_CHANGING\x10\x03\x12\x17\n" +
+	"\x13MOVE_PHASE_REMOVING\x10\x04*\xba\x01\n" +
 	"\n" +
+	"MoveReason\x12\x1b\n" +
+	"\x17MOVE_REASON_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17MOVE_REASON_REPLICATION\x10\x01\x12\x17\n" +
+	"\x13MOVE_REASON_LEAVING\x10\x02\x12\x14\n" +
+	"\x10MOVE_REASON_DOWN\x10\x03\x12\x16\n" +
+	"\x12MOVE_REASON_LABELS\x10\x04\x12\x15\n" +
+	"\x11MOVE_REASON_COUNT\x10\x05\x12\x14\n" +
+	"\x10MOVE_REASON_LOAD\x10\x062\x86\v\n" +
 	"\x0eClusterService\x12r\n" +
 	"\x05Nodes\x12$.gomsg.v1.ClusterServiceNodesRequest\x1a%.gomsg.v1.ClusterServiceNodesResponse\"\x1c\xca\xc2\x18\x15\b\x91\x03\x1a\x10\n" +
 	"\x05nodes:\a\n" +
@@ -1917,10 +2244,10 @@ const file_gomsg_v1_cluster_proto_rawDesc = "" +
 	"\x04join\"\t\n" +
 	"\anode_id\"\t\n" +
 	"\aaddress:\x06\n" +
-	"\x04node\x90\x02\x02\x12|\n" +
-	"\x05Leave\x12$.gomsg.v1.ClusterServiceLeaveRequest\x1a%.gomsg.v1.ClusterServiceLeaveResponse\"&\xca\xc2\x18\x1f\b\x96\x03\x1a\x1a\n" +
+	"\x04node\x90\x02\x02\x12\x8c\x01\n" +
+	"\x05Leave\x12$.gomsg.v1.ClusterServiceLeaveRequest\x1a%.gomsg.v1.ClusterServiceLeaveResponse\"6\xca\xc2\x18/\b\x96\x03\x1a*\n" +
 	"\x05leave\"\t\n" +
-	"\anode_id:\x06\n" +
+	"\anode_id2\x0efewer_replicas:\x06\n" +
 	"\x04node\x90\x02\x02\x12r\n" +
 	"\x05Stats\x12$.gomsg.v1.ClusterServiceStatsRequest\x1a%.gomsg.v1.ClusterServiceStatsResponse\"\x1c\xca\xc2\x18\x15\b\x97\x03\x1a\x10\n" +
 	"\x05stats:\a\n" +
@@ -1944,86 +2271,92 @@ func file_gomsg_v1_cluster_proto_rawDescGZIP() []byte {
 	return file_gomsg_v1_cluster_proto_rawDescData
 }
 
-var file_gomsg_v1_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_gomsg_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_gomsg_v1_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_gomsg_v1_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_gomsg_v1_cluster_proto_goTypes = []any{
 	(NodeState)(0),                            // 0: gomsg.v1.NodeState
 	(ClusterState)(0),                         // 1: gomsg.v1.ClusterState
-	(*Node)(nil),                              // 2: gomsg.v1.Node
-	(*ClusterServiceNodesRequest)(nil),        // 3: gomsg.v1.ClusterServiceNodesRequest
-	(*ClusterServiceNodesResponse)(nil),       // 4: gomsg.v1.ClusterServiceNodesResponse
-	(*ClusterServiceStatusRequest)(nil),       // 5: gomsg.v1.ClusterServiceStatusRequest
-	(*ClusterServiceStatusResponse)(nil),      // 6: gomsg.v1.ClusterServiceStatusResponse
-	(*GroupStatus)(nil),                       // 7: gomsg.v1.GroupStatus
-	(*ClusterServiceLeaderRequest)(nil),       // 8: gomsg.v1.ClusterServiceLeaderRequest
-	(*ClusterServiceLeaderResponse)(nil),      // 9: gomsg.v1.ClusterServiceLeaderResponse
-	(*ClusterServiceHealthRequest)(nil),       // 10: gomsg.v1.ClusterServiceHealthRequest
-	(*ClusterServiceHealthResponse)(nil),      // 11: gomsg.v1.ClusterServiceHealthResponse
-	(*HealthCheck)(nil),                       // 12: gomsg.v1.HealthCheck
-	(*ClusterServiceJoinRequest)(nil),         // 13: gomsg.v1.ClusterServiceJoinRequest
-	(*ClusterServiceJoinResponse)(nil),        // 14: gomsg.v1.ClusterServiceJoinResponse
-	(*ClusterServiceLeaveRequest)(nil),        // 15: gomsg.v1.ClusterServiceLeaveRequest
-	(*ClusterServiceLeaveResponse)(nil),       // 16: gomsg.v1.ClusterServiceLeaveResponse
-	(*ClusterServiceStatsRequest)(nil),        // 17: gomsg.v1.ClusterServiceStatsRequest
-	(*ClusterServiceStatsResponse)(nil),       // 18: gomsg.v1.ClusterServiceStatsResponse
-	(*ClusterStats)(nil),                      // 19: gomsg.v1.ClusterStats
-	(*NodeStats)(nil),                         // 20: gomsg.v1.NodeStats
-	(*ClusterServiceGetTopologyRequest)(nil),  // 21: gomsg.v1.ClusterServiceGetTopologyRequest
-	(*ClusterServiceGetTopologyResponse)(nil), // 22: gomsg.v1.ClusterServiceGetTopologyResponse
-	(*GroupTopology)(nil),                     // 23: gomsg.v1.GroupTopology
-	(*SlotRange)(nil),                         // 24: gomsg.v1.SlotRange
-	(*ClusterServiceWatchStatsRequest)(nil),   // 25: gomsg.v1.ClusterServiceWatchStatsRequest
-	(*ClusterServiceWatchStatsResponse)(nil),  // 26: gomsg.v1.ClusterServiceWatchStatsResponse
-	(*timestamppb.Timestamp)(nil),             // 27: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),               // 28: google.protobuf.Duration
+	(MovePhase)(0),                            // 2: gomsg.v1.MovePhase
+	(MoveReason)(0),                           // 3: gomsg.v1.MoveReason
+	(*Node)(nil),                              // 4: gomsg.v1.Node
+	(*ClusterServiceNodesRequest)(nil),        // 5: gomsg.v1.ClusterServiceNodesRequest
+	(*ClusterServiceNodesResponse)(nil),       // 6: gomsg.v1.ClusterServiceNodesResponse
+	(*ClusterServiceStatusRequest)(nil),       // 7: gomsg.v1.ClusterServiceStatusRequest
+	(*ClusterServiceStatusResponse)(nil),      // 8: gomsg.v1.ClusterServiceStatusResponse
+	(*GroupMove)(nil),                         // 9: gomsg.v1.GroupMove
+	(*GroupStatus)(nil),                       // 10: gomsg.v1.GroupStatus
+	(*ClusterServiceLeaderRequest)(nil),       // 11: gomsg.v1.ClusterServiceLeaderRequest
+	(*ClusterServiceLeaderResponse)(nil),      // 12: gomsg.v1.ClusterServiceLeaderResponse
+	(*ClusterServiceHealthRequest)(nil),       // 13: gomsg.v1.ClusterServiceHealthRequest
+	(*ClusterServiceHealthResponse)(nil),      // 14: gomsg.v1.ClusterServiceHealthResponse
+	(*HealthCheck)(nil),                       // 15: gomsg.v1.HealthCheck
+	(*ClusterServiceJoinRequest)(nil),         // 16: gomsg.v1.ClusterServiceJoinRequest
+	(*ClusterServiceJoinResponse)(nil),        // 17: gomsg.v1.ClusterServiceJoinResponse
+	(*ClusterServiceLeaveRequest)(nil),        // 18: gomsg.v1.ClusterServiceLeaveRequest
+	(*ClusterServiceLeaveResponse)(nil),       // 19: gomsg.v1.ClusterServiceLeaveResponse
+	(*ClusterServiceStatsRequest)(nil),        // 20: gomsg.v1.ClusterServiceStatsRequest
+	(*ClusterServiceStatsResponse)(nil),       // 21: gomsg.v1.ClusterServiceStatsResponse
+	(*ClusterStats)(nil),                      // 22: gomsg.v1.ClusterStats
+	(*NodeStats)(nil),                         // 23: gomsg.v1.NodeStats
+	(*ClusterServiceGetTopologyRequest)(nil),  // 24: gomsg.v1.ClusterServiceGetTopologyRequest
+	(*ClusterServiceGetTopologyResponse)(nil), // 25: gomsg.v1.ClusterServiceGetTopologyResponse
+	(*GroupTopology)(nil),                     // 26: gomsg.v1.GroupTopology
+	(*SlotRange)(nil),                         // 27: gomsg.v1.SlotRange
+	(*ClusterServiceWatchStatsRequest)(nil),   // 28: gomsg.v1.ClusterServiceWatchStatsRequest
+	(*ClusterServiceWatchStatsResponse)(nil),  // 29: gomsg.v1.ClusterServiceWatchStatsResponse
+	(*timestamppb.Timestamp)(nil),             // 30: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),               // 31: google.protobuf.Duration
 }
 var file_gomsg_v1_cluster_proto_depIdxs = []int32{
 	0,  // 0: gomsg.v1.Node.state:type_name -> gomsg.v1.NodeState
-	27, // 1: gomsg.v1.Node.started_at:type_name -> google.protobuf.Timestamp
-	2,  // 2: gomsg.v1.ClusterServiceNodesResponse.nodes:type_name -> gomsg.v1.Node
+	30, // 1: gomsg.v1.Node.started_at:type_name -> google.protobuf.Timestamp
+	4,  // 2: gomsg.v1.ClusterServiceNodesResponse.nodes:type_name -> gomsg.v1.Node
 	1,  // 3: gomsg.v1.ClusterServiceStatusResponse.state:type_name -> gomsg.v1.ClusterState
-	7,  // 4: gomsg.v1.ClusterServiceStatusResponse.groups:type_name -> gomsg.v1.GroupStatus
-	2,  // 5: gomsg.v1.ClusterServiceLeaderResponse.node:type_name -> gomsg.v1.Node
-	2,  // 6: gomsg.v1.ClusterServiceHealthResponse.node:type_name -> gomsg.v1.Node
-	12, // 7: gomsg.v1.ClusterServiceHealthResponse.checks:type_name -> gomsg.v1.HealthCheck
-	2,  // 8: gomsg.v1.ClusterServiceJoinResponse.node:type_name -> gomsg.v1.Node
-	2,  // 9: gomsg.v1.ClusterServiceLeaveResponse.node:type_name -> gomsg.v1.Node
-	19, // 10: gomsg.v1.ClusterServiceStatsResponse.stats:type_name -> gomsg.v1.ClusterStats
-	27, // 11: gomsg.v1.ClusterStats.taken_at:type_name -> google.protobuf.Timestamp
-	20, // 12: gomsg.v1.ClusterStats.total:type_name -> gomsg.v1.NodeStats
-	20, // 13: gomsg.v1.ClusterStats.nodes:type_name -> gomsg.v1.NodeStats
-	28, // 14: gomsg.v1.NodeStats.log_sync_p50:type_name -> google.protobuf.Duration
-	28, // 15: gomsg.v1.NodeStats.log_sync_p99:type_name -> google.protobuf.Duration
-	28, // 16: gomsg.v1.NodeStats.cpu_time:type_name -> google.protobuf.Duration
-	28, // 17: gomsg.v1.NodeStats.uptime:type_name -> google.protobuf.Duration
-	23, // 18: gomsg.v1.ClusterServiceGetTopologyResponse.groups:type_name -> gomsg.v1.GroupTopology
-	2,  // 19: gomsg.v1.ClusterServiceGetTopologyResponse.nodes:type_name -> gomsg.v1.Node
-	24, // 20: gomsg.v1.GroupTopology.slots:type_name -> gomsg.v1.SlotRange
-	28, // 21: gomsg.v1.ClusterServiceWatchStatsRequest.interval:type_name -> google.protobuf.Duration
-	19, // 22: gomsg.v1.ClusterServiceWatchStatsResponse.stats:type_name -> gomsg.v1.ClusterStats
-	3,  // 23: gomsg.v1.ClusterService.Nodes:input_type -> gomsg.v1.ClusterServiceNodesRequest
-	5,  // 24: gomsg.v1.ClusterService.Status:input_type -> gomsg.v1.ClusterServiceStatusRequest
-	8,  // 25: gomsg.v1.ClusterService.Leader:input_type -> gomsg.v1.ClusterServiceLeaderRequest
-	10, // 26: gomsg.v1.ClusterService.Health:input_type -> gomsg.v1.ClusterServiceHealthRequest
-	13, // 27: gomsg.v1.ClusterService.Join:input_type -> gomsg.v1.ClusterServiceJoinRequest
-	15, // 28: gomsg.v1.ClusterService.Leave:input_type -> gomsg.v1.ClusterServiceLeaveRequest
-	17, // 29: gomsg.v1.ClusterService.Stats:input_type -> gomsg.v1.ClusterServiceStatsRequest
-	21, // 30: gomsg.v1.ClusterService.GetTopology:input_type -> gomsg.v1.ClusterServiceGetTopologyRequest
-	25, // 31: gomsg.v1.ClusterService.WatchStats:input_type -> gomsg.v1.ClusterServiceWatchStatsRequest
-	4,  // 32: gomsg.v1.ClusterService.Nodes:output_type -> gomsg.v1.ClusterServiceNodesResponse
-	6,  // 33: gomsg.v1.ClusterService.Status:output_type -> gomsg.v1.ClusterServiceStatusResponse
-	9,  // 34: gomsg.v1.ClusterService.Leader:output_type -> gomsg.v1.ClusterServiceLeaderResponse
-	11, // 35: gomsg.v1.ClusterService.Health:output_type -> gomsg.v1.ClusterServiceHealthResponse
-	14, // 36: gomsg.v1.ClusterService.Join:output_type -> gomsg.v1.ClusterServiceJoinResponse
-	16, // 37: gomsg.v1.ClusterService.Leave:output_type -> gomsg.v1.ClusterServiceLeaveResponse
-	18, // 38: gomsg.v1.ClusterService.Stats:output_type -> gomsg.v1.ClusterServiceStatsResponse
-	22, // 39: gomsg.v1.ClusterService.GetTopology:output_type -> gomsg.v1.ClusterServiceGetTopologyResponse
-	26, // 40: gomsg.v1.ClusterService.WatchStats:output_type -> gomsg.v1.ClusterServiceWatchStatsResponse
-	32, // [32:41] is the sub-list for method output_type
-	23, // [23:32] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	10, // 4: gomsg.v1.ClusterServiceStatusResponse.groups:type_name -> gomsg.v1.GroupStatus
+	9,  // 5: gomsg.v1.ClusterServiceStatusResponse.moves:type_name -> gomsg.v1.GroupMove
+	2,  // 6: gomsg.v1.GroupMove.phase:type_name -> gomsg.v1.MovePhase
+	3,  // 7: gomsg.v1.GroupMove.reason:type_name -> gomsg.v1.MoveReason
+	4,  // 8: gomsg.v1.ClusterServiceLeaderResponse.node:type_name -> gomsg.v1.Node
+	4,  // 9: gomsg.v1.ClusterServiceHealthResponse.node:type_name -> gomsg.v1.Node
+	15, // 10: gomsg.v1.ClusterServiceHealthResponse.checks:type_name -> gomsg.v1.HealthCheck
+	4,  // 11: gomsg.v1.ClusterServiceJoinResponse.node:type_name -> gomsg.v1.Node
+	4,  // 12: gomsg.v1.ClusterServiceLeaveResponse.node:type_name -> gomsg.v1.Node
+	22, // 13: gomsg.v1.ClusterServiceStatsResponse.stats:type_name -> gomsg.v1.ClusterStats
+	30, // 14: gomsg.v1.ClusterStats.taken_at:type_name -> google.protobuf.Timestamp
+	23, // 15: gomsg.v1.ClusterStats.total:type_name -> gomsg.v1.NodeStats
+	23, // 16: gomsg.v1.ClusterStats.nodes:type_name -> gomsg.v1.NodeStats
+	31, // 17: gomsg.v1.NodeStats.log_sync_p50:type_name -> google.protobuf.Duration
+	31, // 18: gomsg.v1.NodeStats.log_sync_p99:type_name -> google.protobuf.Duration
+	31, // 19: gomsg.v1.NodeStats.cpu_time:type_name -> google.protobuf.Duration
+	31, // 20: gomsg.v1.NodeStats.uptime:type_name -> google.protobuf.Duration
+	26, // 21: gomsg.v1.ClusterServiceGetTopologyResponse.groups:type_name -> gomsg.v1.GroupTopology
+	4,  // 22: gomsg.v1.ClusterServiceGetTopologyResponse.nodes:type_name -> gomsg.v1.Node
+	27, // 23: gomsg.v1.GroupTopology.slots:type_name -> gomsg.v1.SlotRange
+	31, // 24: gomsg.v1.ClusterServiceWatchStatsRequest.interval:type_name -> google.protobuf.Duration
+	22, // 25: gomsg.v1.ClusterServiceWatchStatsResponse.stats:type_name -> gomsg.v1.ClusterStats
+	5,  // 26: gomsg.v1.ClusterService.Nodes:input_type -> gomsg.v1.ClusterServiceNodesRequest
+	7,  // 27: gomsg.v1.ClusterService.Status:input_type -> gomsg.v1.ClusterServiceStatusRequest
+	11, // 28: gomsg.v1.ClusterService.Leader:input_type -> gomsg.v1.ClusterServiceLeaderRequest
+	13, // 29: gomsg.v1.ClusterService.Health:input_type -> gomsg.v1.ClusterServiceHealthRequest
+	16, // 30: gomsg.v1.ClusterService.Join:input_type -> gomsg.v1.ClusterServiceJoinRequest
+	18, // 31: gomsg.v1.ClusterService.Leave:input_type -> gomsg.v1.ClusterServiceLeaveRequest
+	20, // 32: gomsg.v1.ClusterService.Stats:input_type -> gomsg.v1.ClusterServiceStatsRequest
+	24, // 33: gomsg.v1.ClusterService.GetTopology:input_type -> gomsg.v1.ClusterServiceGetTopologyRequest
+	28, // 34: gomsg.v1.ClusterService.WatchStats:input_type -> gomsg.v1.ClusterServiceWatchStatsRequest
+	6,  // 35: gomsg.v1.ClusterService.Nodes:output_type -> gomsg.v1.ClusterServiceNodesResponse
+	8,  // 36: gomsg.v1.ClusterService.Status:output_type -> gomsg.v1.ClusterServiceStatusResponse
+	12, // 37: gomsg.v1.ClusterService.Leader:output_type -> gomsg.v1.ClusterServiceLeaderResponse
+	14, // 38: gomsg.v1.ClusterService.Health:output_type -> gomsg.v1.ClusterServiceHealthResponse
+	17, // 39: gomsg.v1.ClusterService.Join:output_type -> gomsg.v1.ClusterServiceJoinResponse
+	19, // 40: gomsg.v1.ClusterService.Leave:output_type -> gomsg.v1.ClusterServiceLeaveResponse
+	21, // 41: gomsg.v1.ClusterService.Stats:output_type -> gomsg.v1.ClusterServiceStatsResponse
+	25, // 42: gomsg.v1.ClusterService.GetTopology:output_type -> gomsg.v1.ClusterServiceGetTopologyResponse
+	29, // 43: gomsg.v1.ClusterService.WatchStats:output_type -> gomsg.v1.ClusterServiceWatchStatsResponse
+	35, // [35:44] is the sub-list for method output_type
+	26, // [26:35] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_gomsg_v1_cluster_proto_init() }
@@ -2036,8 +2369,8 @@ func file_gomsg_v1_cluster_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gomsg_v1_cluster_proto_rawDesc), len(file_gomsg_v1_cluster_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   25,
+			NumEnums:      4,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -48,8 +48,10 @@ type ClusterServiceClient interface {
 	Health(ctx context.Context, in *ClusterServiceHealthRequest, opts ...grpc.CallOption) (*ClusterServiceHealthResponse, error)
 	// Adds a node. Fails with NOT_CLUSTERED on a node that runs alone, ALREADY_EXISTS for an id that was ever used.
 	Join(ctx context.Context, in *ClusterServiceJoinRequest, opts ...grpc.CallOption) (*ClusterServiceJoinResponse, error)
-	// Removes a node after its data was moved to the others.
-	// Fails with NOT_CLUSTERED on a node that runs alone, or NODE_NOT_FOUND.
+	// Removes a node: its data is moved to the others, then it is gone for good; `moves` of Status tell how far it is. A
+	// node that is down leaves too: what it held is made anew from the other replicas. Fails with NOT_CLUSTERED on a node
+	// that runs alone, NODE_NOT_FOUND, or CONDITION_FAILED when it is the last one, when groups would have fewer replicas
+	// without it, or when too few of the others are up to take over.
 	Leave(ctx context.Context, in *ClusterServiceLeaveRequest, opts ...grpc.CallOption) (*ClusterServiceLeaveResponse, error)
 	// Returns figures of the cluster and of each node.
 	Stats(ctx context.Context, in *ClusterServiceStatsRequest, opts ...grpc.CallOption) (*ClusterServiceStatsResponse, error)
@@ -183,8 +185,10 @@ type ClusterServiceServer interface {
 	Health(context.Context, *ClusterServiceHealthRequest) (*ClusterServiceHealthResponse, error)
 	// Adds a node. Fails with NOT_CLUSTERED on a node that runs alone, ALREADY_EXISTS for an id that was ever used.
 	Join(context.Context, *ClusterServiceJoinRequest) (*ClusterServiceJoinResponse, error)
-	// Removes a node after its data was moved to the others.
-	// Fails with NOT_CLUSTERED on a node that runs alone, or NODE_NOT_FOUND.
+	// Removes a node: its data is moved to the others, then it is gone for good; `moves` of Status tell how far it is. A
+	// node that is down leaves too: what it held is made anew from the other replicas. Fails with NOT_CLUSTERED on a node
+	// that runs alone, NODE_NOT_FOUND, or CONDITION_FAILED when it is the last one, when groups would have fewer replicas
+	// without it, or when too few of the others are up to take over.
 	Leave(context.Context, *ClusterServiceLeaveRequest) (*ClusterServiceLeaveResponse, error)
 	// Returns figures of the cluster and of each node.
 	Stats(context.Context, *ClusterServiceStatsRequest) (*ClusterServiceStatsResponse, error)

@@ -17,10 +17,17 @@ const LEADER = unaryFace('cluster.leader', clusterPb.ClusterService.method.leade
 const HEALTH = unaryFace('cluster.health', clusterPb.ClusterService.method.health);
 const JOIN = unaryFace('cluster.join', clusterPb.ClusterService.method.join);
 const LEAVE = unaryFace('cluster.leave', clusterPb.ClusterService.method.leave);
+const LEAVE_OPTIONS: ReadonlySet<string> = new Set(['fewerReplicas', ...CALL_OPTIONS]);
 const STATS = unaryFace('cluster.stats', clusterPb.ClusterService.method.stats);
 const TOPOLOGY = unaryFace('cluster.topology', clusterPb.ClusterService.method.getTopology);
 const WATCH_STATS = streamFace('cluster.watchStats', clusterPb.ClusterService.method.watchStats);
 const WATCH_STATS_OPTIONS: ReadonlySet<string> = new Set(['interval', 'signal', 'onError']);
+
+/** Options of `cluster.leave`. */
+export interface ClusterLeaveOptions extends CallOptions {
+  /** Let it go also where groups have fewer replicas then, or the move has to wait for nodes that are down. */
+  readonly fewerReplicas?: boolean;
+}
 
 /** Options of `cluster.watchStats`. */
 export interface ClusterWatchStatsOptions extends StreamOptions {
@@ -106,15 +113,17 @@ export class Cluster {
   }
 
   /**
-   * Removes a node after its data was moved to the others. Fails with NOT_CLUSTERED on a node that runs
-   * alone, or NODE_NOT_FOUND.
+   * Removes a node: its data is moved to the others, then it is gone for good; `moves` of Status tell how far
+   * it is. A node that is down leaves too: what it held is made anew from the other replicas. Fails with
+   * NOT_CLUSTERED on a node that runs alone, NODE_NOT_FOUND, or CONDITION_FAILED when it is the last one,
+   * when groups would have fewer replicas without it, or when too few of the others are up to take over.
    *
    * @param nodeId Node to remove.
    */
-  leave(nodeId: string, options?: CallOptions): Promise<Node> {
+  leave(nodeId: string, options?: ClusterLeaveOptions): Promise<Node> {
     try {
-      const given = optionsOf(options, CALL_OPTIONS, LEAVE.name);
-      const request = leaveRequest(LEAVE.name, nodeId);
+      const given = optionsOf(options, LEAVE_OPTIONS, LEAVE.name);
+      const request = leaveRequest(LEAVE.name, nodeId, given);
       return this.#calls.unary(LEAVE, request, given, leaveResult);
     } catch (error) {
       return Promise.reject(error);
@@ -190,9 +199,11 @@ function joinRequest(method: string, nodeId: string, address: string): clusterPb
   return request;
 }
 
-function leaveRequest(method: string, nodeId: string): clusterPb.ClusterServiceLeaveRequest {
+function leaveRequest(method: string, nodeId: string, options: ClusterLeaveOptions | undefined): clusterPb.ClusterServiceLeaveRequest {
   const request = create(clusterPb.ClusterServiceLeaveRequestSchema);
   request.nodeId = input.string(nodeId, method, 'nodeId');
+  if (options === undefined) return request;
+  if (options.fewerReplicas !== undefined) request.fewerReplicas = input.bool(options.fewerReplicas, method, 'fewerReplicas');
   return request;
 }
 

@@ -18,6 +18,7 @@ export {
 } from './errors.ts';
 export {
   type Cluster,
+  type ClusterLeaveOptions,
   type ClusterWatchStatsOptions,
 } from './cluster.ts';
 export {
@@ -86,12 +87,15 @@ export {
   type Consistency,
   type ConsumerInfo,
   type ConsumerOffset,
+  type GroupMove,
   type GroupStatus,
   type GroupTopology,
   type HealthCheck,
   type KVWrite,
   type MemberInfo,
   type MessageState,
+  type MovePhase,
+  type MoveReason,
   type Node,
   type NodeHealth,
   type NodeState,

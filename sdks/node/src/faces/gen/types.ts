@@ -73,6 +73,76 @@ export const clusterStateWords: ReadonlyMap<number, ClusterState> = new Map<numb
 ]);
 
 /**
+ * How far the move of a group is.
+ *
+ * A value of a newer server reads as `unspecified`.
+ */
+export type MovePhase =
+  /** It has not begun, or nobody leads the group just now. */
+  | 'waiting'
+  /** New replicas receive what the group has; they do not vote yet. */
+  | 'catching_up'
+  /** The votes pass from the old replicas to the new ones. */
+  | 'changing'
+  /** The new replicas vote; old ones are being removed. */
+  | 'removing'
+  | 'unspecified';
+
+export const movePhaseNumbers = {
+  waiting: clusterPb.MovePhase.WAITING,
+  catching_up: clusterPb.MovePhase.CATCHING_UP,
+  changing: clusterPb.MovePhase.CHANGING,
+  removing: clusterPb.MovePhase.REMOVING,
+  unspecified: clusterPb.MovePhase.UNSPECIFIED,
+} as const satisfies Record<MovePhase, clusterPb.MovePhase>;
+
+export const movePhaseWords: ReadonlyMap<number, MovePhase> = new Map<number, MovePhase>([
+  [clusterPb.MovePhase.WAITING, 'waiting'],
+  [clusterPb.MovePhase.CATCHING_UP, 'catching_up'],
+  [clusterPb.MovePhase.CHANGING, 'changing'],
+  [clusterPb.MovePhase.REMOVING, 'removing'],
+]);
+
+/**
+ * Why replicas move.
+ *
+ * A value of a newer server reads as `unspecified`.
+ */
+export type MoveReason =
+  /** The group has fewer or more replicas than it is to have. */
+  | 'replication'
+  /** A node leaves. */
+  | 'leaving'
+  /** A node has been down for too long. */
+  | 'down'
+  /** Two replicas share a host label. */
+  | 'labels'
+  /** Nodes hold uneven numbers of replicas. */
+  | 'count'
+  /** Nodes bear uneven load. */
+  | 'load'
+  | 'unspecified';
+
+export const moveReasonNumbers = {
+  replication: clusterPb.MoveReason.REPLICATION,
+  leaving: clusterPb.MoveReason.LEAVING,
+  down: clusterPb.MoveReason.DOWN,
+  labels: clusterPb.MoveReason.LABELS,
+  count: clusterPb.MoveReason.COUNT,
+  load: clusterPb.MoveReason.LOAD,
+  unspecified: clusterPb.MoveReason.UNSPECIFIED,
+} as const satisfies Record<MoveReason, clusterPb.MoveReason>;
+
+export const moveReasonWords: ReadonlyMap<number, MoveReason> = new Map<number, MoveReason>([
+  [clusterPb.MoveReason.REPLICATION, 'replication'],
+  [clusterPb.MoveReason.LEAVING, 'leaving'],
+  [clusterPb.MoveReason.DOWN, 'down'],
+  [clusterPb.MoveReason.LABELS, 'labels'],
+  [clusterPb.MoveReason.COUNT, 'count'],
+  [clusterPb.MoveReason.LOAD, 'load'],
+]);
+
+/**
  * How fresh a read must be.
  *
  * A value of a newer server reads as `unspecified`.
@@ -169,10 +239,14 @@ export interface Node {
   readonly hostLabel: string;
   /** When its process started. */
   readonly startedAt: Date | null;
-  /** Groups of which it holds a replica. */
+  /** Data groups of which it holds a replica; of one that is down, those that count it as a member. */
   readonly replicas: number;
-  /** Groups that it leads. */
+  /** Data groups that it leads. */
   readonly leaders: number;
+  /** Replicas on their way to it. */
+  readonly replicasArriving: number;
+  /** Replicas on their way from it. */
+  readonly replicasDeparting: number;
 }
 
 export function readNode(message: clusterPb.Node, _origin: Origin): Node {
@@ -186,6 +260,8 @@ export function readNode(message: clusterPb.Node, _origin: Origin): Node {
     startedAt: message.startedAt === undefined ? null : dateOf(message.startedAt),
     replicas: message.replicas,
     leaders: message.leaders,
+    replicasArriving: message.replicasArriving,
+    replicasDeparting: message.replicasDeparting,
   };
 }
 
@@ -199,7 +275,7 @@ export interface GroupStatus {
   readonly term: number;
   /** Highest index known to be committed. */
   readonly commitIndex: number;
-  /** Highest index applied by the answering node. */
+  /** Highest index applied by the answering node; 0 where it holds no replica. */
   readonly appliedIndex: number;
   /** Nodes that vote. */
   readonly voterNodeIds: string[];
@@ -207,8 +283,14 @@ export interface GroupStatus {
   readonly learnerNodeIds: string[];
   /** Number of slots that it owns. */
   readonly slots: number;
-  /** Index up to which the answering node's state is on disk outside the log. */
+  /** Index up to which the answering node's state is on disk outside the log; 0 where it holds no replica. */
   readonly flushedIndex: number;
+  /** Writes applied a second, as a running average; 0 while it is not measured, and on a node that runs alone. */
+  readonly writesPerSecond: number;
+  /** Reads that the leader answered a second; 0 as above. */
+  readonly readsPerSecond: number;
+  /** Bytes of keys, values, messages and history. */
+  readonly bytes: number;
 }
 
 export function readGroupStatus(message: clusterPb.GroupStatus, origin: Origin): GroupStatus {
@@ -222,6 +304,36 @@ export function readGroupStatus(message: clusterPb.GroupStatus, origin: Origin):
     learnerNodeIds: message.learnerNodeIds,
     slots: message.slots,
     flushedIndex: numberOf(message.flushedIndex, origin, 'flushedIndex'),
+    writesPerSecond: message.writesPerSecond,
+    readsPerSecond: message.readsPerSecond,
+    bytes: numberOf(message.bytes, origin, 'bytes'),
+  };
+}
+
+/** A group on its way to the replicas that it is to have. */
+export interface GroupMove {
+  /** Id of the group. */
+  readonly group: number;
+  /** Nodes that give their replica away. */
+  readonly fromNodeIds: string[];
+  /** Nodes that get one. */
+  readonly toNodeIds: string[];
+  /** What is going on. */
+  readonly phase: MovePhase;
+  /** How far the new replicas are, 0 to 100: the one that is furthest behind. */
+  readonly percent: number;
+  /** Why it moves. */
+  readonly reason: MoveReason;
+}
+
+export function readGroupMove(message: clusterPb.GroupMove, _origin: Origin): GroupMove {
+  return {
+    group: message.group,
+    fromNodeIds: message.fromNodeIds,
+    toNodeIds: message.toNodeIds,
+    phase: wordOf(movePhaseWords, message.phase),
+    percent: message.percent,
+    reason: wordOf(moveReasonWords, message.reason),
   };
 }
 
@@ -243,6 +355,13 @@ export interface ClusterStatus {
   readonly nodesUp: number;
   /** Nodes in all. */
   readonly nodesTotal: number;
+  /** Groups whose replicas are on the move, by id. */
+  readonly moves: GroupMove[];
+  /**
+   * What is not wrong and yet worth knowing, one sentence each, such as host labels too few to keep replicas
+   * apart.
+   */
+  readonly warnings: string[];
 }
 
 export function readClusterStatus(message: clusterPb.ClusterServiceStatusResponse, origin: Origin): ClusterStatus {
@@ -255,6 +374,8 @@ export function readClusterStatus(message: clusterPb.ClusterServiceStatusRespons
     problems: message.problems,
     nodesUp: message.nodesUp,
     nodesTotal: message.nodesTotal,
+    moves: message.moves.map((element) => readGroupMove(element, origin)),
+    warnings: message.warnings,
   };
 }
 
@@ -294,7 +415,7 @@ export function readNodeHealth(message: clusterPb.ClusterServiceHealthResponse, 
   };
 }
 
-/** Figures of one node. */
+/** Figures of one node. Counts of keys, queues, topics and their messages are of the groups that it leads. */
 export interface NodeStats {
   /** Id of the node; empty in the sum. */
   readonly nodeId: string;
@@ -312,7 +433,10 @@ export interface NodeStats {
   readonly callsTotal: number;
   /** Of them, failed ones. */
   readonly errorsTotal: number;
-  /** Calls a second over the last interval (10 s, or the interval of WatchStats). */
+  /**
+   * Calls a second over the last interval: the one of WatchStats, else since the last look of any caller; of
+   * other nodes over the last second.
+   */
   readonly callsPerSecond: number;
   /** Log entries written since the process started. */
   readonly logEntriesTotal: number;
@@ -373,9 +497,12 @@ export function readNodeStats(message: clusterPb.NodeStats, origin: Origin): Nod
 export interface ClusterStats {
   /** When they were taken. */
   readonly takenAt: Date | null;
-  /** The sum over the nodes; counts of keys, queues and topics count each once. */
+  /**
+   * The sum over the nodes that are up; counts of keys, queues and topics count each once. Percentiles and
+   * uptime do not add up and are unset.
+   */
   readonly total: NodeStats | null;
-  /** Each node, by id. */
+  /** Each node, by id. Of one that is down there is nothing but the id. */
   readonly nodes: NodeStats[];
 }
 

@@ -69,18 +69,32 @@ export declare type Node = Message<"gomsg.v1.Node"> & {
   startedAt?: Timestamp | undefined;
 
   /**
-   * Groups of which it holds a replica.
+   * Data groups of which it holds a replica; of one that is down, those that count it as a member.
    *
    * @generated from field: uint32 replicas = 8;
    */
   replicas: number;
 
   /**
-   * Groups that it leads.
+   * Data groups that it leads.
    *
    * @generated from field: uint32 leaders = 9;
    */
   leaders: number;
+
+  /**
+   * Replicas on their way to it.
+   *
+   * @generated from field: uint32 replicas_arriving = 10;
+   */
+  replicasArriving: number;
+
+  /**
+   * Replicas on their way from it.
+   *
+   * @generated from field: uint32 replicas_departing = 11;
+   */
+  replicasDeparting: number;
 };
 
 /**
@@ -198,6 +212,20 @@ export declare type ClusterServiceStatusResponse = Message<"gomsg.v1.ClusterServ
    * @generated from field: uint32 nodes_total = 8;
    */
   nodesTotal: number;
+
+  /**
+   * Groups whose replicas are on the move, by id.
+   *
+   * @generated from field: repeated gomsg.v1.GroupMove moves = 9;
+   */
+  moves: GroupMove[];
+
+  /**
+   * What is not wrong and yet worth knowing, one sentence each, such as host labels too few to keep replicas apart.
+   *
+   * @generated from field: repeated string warnings = 10;
+   */
+  warnings: string[];
 };
 
 /**
@@ -205,6 +233,61 @@ export declare type ClusterServiceStatusResponse = Message<"gomsg.v1.ClusterServ
  * Use `create(ClusterServiceStatusResponseSchema)` to create a new message.
  */
 export declare const ClusterServiceStatusResponseSchema: GenMessage<ClusterServiceStatusResponse>;
+
+/**
+ * A group on its way to the replicas that it is to have.
+ *
+ * @generated from message gomsg.v1.GroupMove
+ */
+export declare type GroupMove = Message<"gomsg.v1.GroupMove"> & {
+  /**
+   * Id of the group.
+   *
+   * @generated from field: uint32 group = 1;
+   */
+  group: number;
+
+  /**
+   * Nodes that give their replica away.
+   *
+   * @generated from field: repeated string from_node_ids = 2;
+   */
+  fromNodeIds: string[];
+
+  /**
+   * Nodes that get one.
+   *
+   * @generated from field: repeated string to_node_ids = 3;
+   */
+  toNodeIds: string[];
+
+  /**
+   * What is going on.
+   *
+   * @generated from field: gomsg.v1.MovePhase phase = 4;
+   */
+  phase: MovePhase;
+
+  /**
+   * How far the new replicas are, 0 to 100: the one that is furthest behind.
+   *
+   * @generated from field: uint32 percent = 5;
+   */
+  percent: number;
+
+  /**
+   * Why it moves.
+   *
+   * @generated from field: gomsg.v1.MoveReason reason = 6;
+   */
+  reason: MoveReason;
+};
+
+/**
+ * Describes the message gomsg.v1.GroupMove.
+ * Use `create(GroupMoveSchema)` to create a new message.
+ */
+export declare const GroupMoveSchema: GenMessage<GroupMove>;
 
 /**
  * State of one Raft group.
@@ -241,7 +324,7 @@ export declare type GroupStatus = Message<"gomsg.v1.GroupStatus"> & {
   commitIndex: bigint;
 
   /**
-   * Highest index applied by the answering node.
+   * Highest index applied by the answering node; 0 where it holds no replica.
    *
    * @generated from field: uint64 applied_index = 5;
    */
@@ -269,11 +352,32 @@ export declare type GroupStatus = Message<"gomsg.v1.GroupStatus"> & {
   slots: number;
 
   /**
-   * Index up to which the answering node's state is on disk outside the log.
+   * Index up to which the answering node's state is on disk outside the log; 0 where it holds no replica.
    *
    * @generated from field: uint64 flushed_index = 9;
    */
   flushedIndex: bigint;
+
+  /**
+   * Writes applied a second, as a running average; 0 while it is not measured, and on a node that runs alone.
+   *
+   * @generated from field: double writes_per_second = 10;
+   */
+  writesPerSecond: number;
+
+  /**
+   * Reads that the leader answered a second; 0 as above.
+   *
+   * @generated from field: double reads_per_second = 11;
+   */
+  readsPerSecond: number;
+
+  /**
+   * Bytes of keys, values, messages and history.
+   *
+   * @generated from field: uint64 bytes = 12;
+   */
+  bytes: bigint;
 };
 
 /**
@@ -463,6 +567,13 @@ export declare type ClusterServiceLeaveRequest = Message<"gomsg.v1.ClusterServic
    * @generated from field: string node_id = 1;
    */
   nodeId: string;
+
+  /**
+   * Let it go also where groups have fewer replicas then, or the move has to wait for nodes that are down.
+   *
+   * @generated from field: bool fewer_replicas = 2;
+   */
+  fewerReplicas: boolean;
 };
 
 /**
@@ -539,14 +650,15 @@ export declare type ClusterStats = Message<"gomsg.v1.ClusterStats"> & {
   takenAt?: Timestamp | undefined;
 
   /**
-   * The sum over the nodes; counts of keys, queues and topics count each once.
+   * The sum over the nodes that are up; counts of keys, queues and topics count each once. Percentiles and uptime do not
+   * add up and are unset.
    *
    * @generated from field: gomsg.v1.NodeStats total = 2;
    */
   total?: NodeStats | undefined;
 
   /**
-   * Each node, by id.
+   * Each node, by id. Of one that is down there is nothing but the id.
    *
    * @generated from field: repeated gomsg.v1.NodeStats nodes = 3;
    */
@@ -560,7 +672,7 @@ export declare type ClusterStats = Message<"gomsg.v1.ClusterStats"> & {
 export declare const ClusterStatsSchema: GenMessage<ClusterStats>;
 
 /**
- * Figures of one node.
+ * Figures of one node. Counts of keys, queues, topics and their messages are of the groups that it leads.
  *
  * @generated from message gomsg.v1.NodeStats
  */
@@ -622,7 +734,8 @@ export declare type NodeStats = Message<"gomsg.v1.NodeStats"> & {
   errorsTotal: bigint;
 
   /**
-   * Calls a second over the last interval (10 s, or the interval of WatchStats).
+   * Calls a second over the last interval: the one of WatchStats, else since the last look of any caller; of other
+   * nodes over the last second.
    *
    * @generated from field: double calls_per_second = 9;
    */
@@ -977,6 +1090,114 @@ export enum ClusterState {
 export declare const ClusterStateSchema: GenEnum<ClusterState>;
 
 /**
+ * How far the move of a group is.
+ *
+ * @generated from enum gomsg.v1.MovePhase
+ */
+export enum MovePhase {
+  /**
+   * Not used.
+   *
+   * @generated from enum value: MOVE_PHASE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * It has not begun, or nobody leads the group just now.
+   *
+   * @generated from enum value: MOVE_PHASE_WAITING = 1;
+   */
+  WAITING = 1,
+
+  /**
+   * New replicas receive what the group has; they do not vote yet.
+   *
+   * @generated from enum value: MOVE_PHASE_CATCHING_UP = 2;
+   */
+  CATCHING_UP = 2,
+
+  /**
+   * The votes pass from the old replicas to the new ones.
+   *
+   * @generated from enum value: MOVE_PHASE_CHANGING = 3;
+   */
+  CHANGING = 3,
+
+  /**
+   * The new replicas vote; old ones are being removed.
+   *
+   * @generated from enum value: MOVE_PHASE_REMOVING = 4;
+   */
+  REMOVING = 4,
+}
+
+/**
+ * Describes the enum gomsg.v1.MovePhase.
+ */
+export declare const MovePhaseSchema: GenEnum<MovePhase>;
+
+/**
+ * Why replicas move.
+ *
+ * @generated from enum gomsg.v1.MoveReason
+ */
+export enum MoveReason {
+  /**
+   * Not known.
+   *
+   * @generated from enum value: MOVE_REASON_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The group has fewer or more replicas than it is to have.
+   *
+   * @generated from enum value: MOVE_REASON_REPLICATION = 1;
+   */
+  REPLICATION = 1,
+
+  /**
+   * A node leaves.
+   *
+   * @generated from enum value: MOVE_REASON_LEAVING = 2;
+   */
+  LEAVING = 2,
+
+  /**
+   * A node has been down for too long.
+   *
+   * @generated from enum value: MOVE_REASON_DOWN = 3;
+   */
+  DOWN = 3,
+
+  /**
+   * Two replicas share a host label.
+   *
+   * @generated from enum value: MOVE_REASON_LABELS = 4;
+   */
+  LABELS = 4,
+
+  /**
+   * Nodes hold uneven numbers of replicas.
+   *
+   * @generated from enum value: MOVE_REASON_COUNT = 5;
+   */
+  COUNT = 5,
+
+  /**
+   * Nodes bear uneven load.
+   *
+   * @generated from enum value: MOVE_REASON_LOAD = 6;
+   */
+  LOAD = 6,
+}
+
+/**
+ * Describes the enum gomsg.v1.MoveReason.
+ */
+export declare const MoveReasonSchema: GenEnum<MoveReason>;
+
+/**
  * Members and state of the cluster. A node that runs alone answers as a cluster of one.
  *
  * @generated from service gomsg.v1.ClusterService
@@ -1033,8 +1254,10 @@ export declare const ClusterService: GenService<{
     output: typeof ClusterServiceJoinResponseSchema;
   },
   /**
-   * Removes a node after its data was moved to the others.
-   * Fails with NOT_CLUSTERED on a node that runs alone, or NODE_NOT_FOUND.
+   * Removes a node: its data is moved to the others, then it is gone for good; `moves` of Status tell how far it is. A
+   * node that is down leaves too: what it held is made anew from the other replicas. Fails with NOT_CLUSTERED on a node
+   * that runs alone, NODE_NOT_FOUND, or CONDITION_FAILED when it is the last one, when groups would have fewer replicas
+   * without it, or when too few of the others are up to take over.
    *
    * @generated from rpc gomsg.v1.ClusterService.Leave
    */

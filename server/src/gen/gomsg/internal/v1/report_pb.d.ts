@@ -123,6 +123,20 @@ export declare type LedGroup = Message<"gomsg.internal.v1.LedGroup"> & {
    * @generated from field: repeated uint64 caught_up = 7;
    */
   caughtUp: bigint[];
+
+  /**
+   * Members that are being brought up to date.
+   *
+   * @generated from field: repeated gomsg.internal.v1.CatchingUp catching_up = 8;
+   */
+  catchingUp: CatchingUp[];
+
+  /**
+   * What it bears; unset until it was measured for a while under this leader.
+   *
+   * @generated from field: gomsg.internal.v1.GroupLoad load = 9;
+   */
+  load?: GroupLoad | undefined;
 };
 
 /**
@@ -130,4 +144,65 @@ export declare type LedGroup = Message<"gomsg.internal.v1.LedGroup"> & {
  * Use `create(LedGroupSchema)` to create a new message.
  */
 export declare const LedGroupSchema: GenMessage<LedGroup>;
+
+/**
+ * A member that lacks part of the log.
+ *
+ * @generated from message gomsg.internal.v1.CatchingUp
+ */
+export declare type CatchingUp = Message<"gomsg.internal.v1.CatchingUp"> & {
+  /**
+   * Its replica id.
+   *
+   * @generated from field: uint64 replica = 1;
+   */
+  replica: bigint;
+
+  /**
+   * How much of it is there, 0 to 99: of the snapshot while one is sent, else of the log.
+   *
+   * @generated from field: uint32 percent = 2;
+   */
+  percent: number;
+};
+
+/**
+ * Describes the message gomsg.internal.v1.CatchingUp.
+ * Use `create(CatchingUpSchema)` to create a new message.
+ */
+export declare const CatchingUpSchema: GenMessage<CatchingUp>;
+
+/**
+ * What a group bears. Rates are averages that forget half of what was every 30 seconds.
+ *
+ * @generated from message gomsg.internal.v1.GroupLoad
+ */
+export declare type GroupLoad = Message<"gomsg.internal.v1.GroupLoad"> & {
+  /**
+   * Commands applied a second: every replica bears them.
+   *
+   * @generated from field: double writes_per_second = 1;
+   */
+  writesPerSecond: number;
+
+  /**
+   * Reads a second that the leader answered.
+   *
+   * @generated from field: double reads_per_second = 2;
+   */
+  readsPerSecond: number;
+
+  /**
+   * Bytes of keys, values, messages and history.
+   *
+   * @generated from field: uint64 bytes = 3;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message gomsg.internal.v1.GroupLoad.
+ * Use `create(GroupLoadSchema)` to create a new message.
+ */
+export declare const GroupLoadSchema: GenMessage<GroupLoad>;
 

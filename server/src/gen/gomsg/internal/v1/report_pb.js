@@ -12,7 +12,7 @@ import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
  * Describes the file gomsg/internal/v1/report.proto.
  */
 export const file_gomsg_internal_v1_report = /*@__PURE__*/
-  fileDesc("Ch5nb21zZy9pbnRlcm5hbC92MS9yZXBvcnQucHJvdG8SEWdvbXNnLmludGVybmFsLnYxItEBCgpOb2RlUmVwb3J0EiIKBXN0YXRlGAEgASgOMhMuZ29tc2cudjEuTm9kZVN0YXRlEg8KB3ZlcnNpb24YAiABKAkSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoDbGVkGAQgAygLMhsuZ29tc2cuaW50ZXJuYWwudjEuTGVkR3JvdXASEAoIcmVwbGljYXMYBSADKA0SIgoFc3RhdHMYBiABKAsyEy5nb21zZy52MS5Ob2RlU3RhdHMiiwEKCExlZEdyb3VwEg0KBWdyb3VwGAEgASgNEgwKBHRlcm0YAiABKAQSFAoMY29tbWl0X2luZGV4GAMgASgEEg4KBnZvdGVycxgEIAMoBBIXCg92b3RlcnNfb3V0Z29pbmcYBSADKAQSEAoIbGVhcm5lcnMYBiADKAQSEQoJY2F1Z2h0X3VwGAcgAygEYgZwcm90bzM", [file_gomsg_v1_cluster, file_google_protobuf_timestamp]);
+  fileDesc("Ch5nb21zZy9pbnRlcm5hbC92MS9yZXBvcnQucHJvdG8SEWdvbXNnLmludGVybmFsLnYxItEBCgpOb2RlUmVwb3J0EiIKBXN0YXRlGAEgASgOMhMuZ29tc2cudjEuTm9kZVN0YXRlEg8KB3ZlcnNpb24YAiABKAkSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKAoDbGVkGAQgAygLMhsuZ29tc2cuaW50ZXJuYWwudjEuTGVkR3JvdXASEAoIcmVwbGljYXMYBSADKA0SIgoFc3RhdHMYBiABKAsyEy5nb21zZy52MS5Ob2RlU3RhdHMi6wEKCExlZEdyb3VwEg0KBWdyb3VwGAEgASgNEgwKBHRlcm0YAiABKAQSFAoMY29tbWl0X2luZGV4GAMgASgEEg4KBnZvdGVycxgEIAMoBBIXCg92b3RlcnNfb3V0Z29pbmcYBSADKAQSEAoIbGVhcm5lcnMYBiADKAQSEQoJY2F1Z2h0X3VwGAcgAygEEjIKC2NhdGNoaW5nX3VwGAggAygLMh0uZ29tc2cuaW50ZXJuYWwudjEuQ2F0Y2hpbmdVcBIqCgRsb2FkGAkgASgLMhwuZ29tc2cuaW50ZXJuYWwudjEuR3JvdXBMb2FkIi4KCkNhdGNoaW5nVXASDwoHcmVwbGljYRgBIAEoBBIPCgdwZXJjZW50GAIgASgNIk8KCUdyb3VwTG9hZBIZChF3cml0ZXNfcGVyX3NlY29uZBgBIAEoARIYChByZWFkc19wZXJfc2Vjb25kGAIgASgBEg0KBWJ5dGVzGAMgASgEYgZwcm90bzM", [file_gomsg_v1_cluster, file_google_protobuf_timestamp]);
 
 /**
  * Describes the message gomsg.internal.v1.NodeReport.
@@ -27,4 +27,18 @@ export const NodeReportSchema = /*@__PURE__*/
  */
 export const LedGroupSchema = /*@__PURE__*/
   messageDesc(file_gomsg_internal_v1_report, 1);
+
+/**
+ * Describes the message gomsg.internal.v1.CatchingUp.
+ * Use `create(CatchingUpSchema)` to create a new message.
+ */
+export const CatchingUpSchema = /*@__PURE__*/
+  messageDesc(file_gomsg_internal_v1_report, 2);
+
+/**
+ * Describes the message gomsg.internal.v1.GroupLoad.
+ * Use `create(GroupLoadSchema)` to create a new message.
+ */
+export const GroupLoadSchema = /*@__PURE__*/
+  messageDesc(file_gomsg_internal_v1_report, 3);
 
