@@ -3,48 +3,45 @@
  * together. Decides little itself: replicas follow the control state (reconciler.ts), the control state follows the
  * balancer (balancer.ts), and calls follow the leaders (forwarding.ts).
  */
-import { create } from '@bufbuild/protobuf';
-import { LedGroupSchema, NodeReportSchema } from '../gen/gomsg/internal/v1/report_pb.js';
-import { NodeState } from '../gen/gomsg/v1/cluster_pb.js';
 import type { Group } from '../groups/group.ts';
 import type { GroupHost } from '../groups/host.ts';
 import type { Health } from '../observe/health.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { NodeMetrics } from '../observe/node-metrics.ts';
 import { type Message, makeConfiguration, type SnapshotMessage } from '../raft/index.ts';
-import { ErrorReason, GomsgError } from '../services/errors.ts';
-import type { Method, Reply, ServerStreamingMethod, UnaryMethod } from '../services/method.ts';
-import type { ControlView } from '../state/control/control-machine.ts';
+import { ErrorReason } from '../services/errors.ts';
+import type { Method, Reply } from '../services/method.ts';
 import { CONTROL_GROUP } from '../state/control/limits.ts';
-import type { MemberView } from '../state/control/member.ts';
 import { SLOTS, slotOf } from '../state/crc16.ts';
-import { msToTimestamp } from '../state/durations.ts';
 import type { Failure } from '../state/failure.ts';
 import type { GroupState } from '../state/group-state.ts';
 import type { ReportBug } from '../transport/failures.ts';
 import type { TlsOptions } from '../transport/port.ts';
 import { Admin } from './admin.ts';
+import { admitNode } from './admitting.ts';
+import { Answering } from './answering.ts';
 import { Balancer } from './control/balancer.ts';
-import { clusterPicture, type Hearsay } from './control/cluster-picture.ts';
+import { clusterPicture } from './control/cluster-picture.ts';
 import { ControlProposals } from './control/control-proposals.ts';
+import { Directory } from './directory.ts';
 import { forwarding } from './forwarding.ts';
 import { gathering } from './gather/gathering.ts';
-import { partOf } from './gather/part.ts';
 import type { Identity } from './identity.ts';
 import { LeaderTable } from './leader-table.ts';
 import type { Leadership } from './leadership.ts';
-import type { ForwardedCall, ReceivedCall } from './links/forwarded-call.ts';
-import type { JoinAnswer, JoinedMember, JoinRequest } from './links/join.ts';
-import type { LinkEvents, LinkLimits, NodeLocation } from './links/options.ts';
+import type { ForwardedCall } from './links/forwarded-call.ts';
+import type { JoinedMember } from './links/join.ts';
+import type { LinkEvents, LinkLimits } from './links/options.ts';
 import { PeerLinks } from './links/peer-links.ts';
 import { MemberClusterView } from './member-view.ts';
-import { NO_CONTROL_STATE } from './no-control-state.ts';
-import { figureSampler, type NodeFigures } from './node-figures.ts';
+import { figureSampler } from './node-figures.ts';
 import { NodesDown } from './nodes-down.ts';
 import { Reconciler } from './reconciler.ts';
+import { Registration } from './registration.ts';
 import { nodeOf, replicaId } from './replica-id.ts';
-import { encodeReport, isDraining, type LedGroup, type NodeReport, Reports } from './reports.ts';
-import { proposalGroup, RoutedGroup, RoutedGroups } from './routed-groups.ts';
+import { Reporting } from './reporting.ts';
+import { Reports } from './reports.ts';
+import { RoutedGroup, RoutedGroups } from './routed-groups.ts';
 import { evenRanges, FIRST_DATA_GROUP } from './slot-map.ts';
 
 export interface MemberOptions {
@@ -89,43 +86,36 @@ export class Member implements Leadership {
   readonly down: NodesDown;
   readonly #options: MemberOptions;
   readonly #leaders = new LeaderTable();
+  readonly #directory: Directory;
   readonly #reports: Reports;
+  readonly #reporting: Reporting;
+  readonly #answering: Answering;
+  readonly #registration: Registration;
   readonly #reconciler: Reconciler;
   readonly #balancer: Balancer;
   readonly #proposals: ControlProposals;
-  readonly #seeds: ReadonlyMap<number, JoinedMember>;
-  readonly #services = new Map<number, UnaryMethod | ServerStreamingMethod>();
-  readonly #sampleFigures: () => NodeFigures;
-  readonly #startedAt_ms: number;
-  #figures: NodeFigures = {};
   #host: GroupHost | undefined;
   #looking: NodeJS.Timeout | undefined;
   #looks = 0;
   #reportDue = false;
   #lookDue = false;
-  /** A change of the control state that this node asked for is under way. */
-  #asking = false;
   #epoch = -1;
   #otherNodes: readonly number[] = [];
   #closed = false;
 
   constructor(options: MemberOptions) {
-    const { identity, logger, clock, monotonic, health, metrics, dataDir } = options;
+    const { identity, version, logger, clock, monotonic, health, metrics, dataDir } = options;
     this.#options = options;
-    this.#startedAt_ms = clock();
-    this.#seeds = new Map(options.seeds.map((seed) => [seed.number, seed]));
+    const replica = (group: number) => this.#host?.group(group);
+    this.#directory = new Directory(() => replica(CONTROL_GROUP)?.state.control, options.seeds);
     this.#reports = new Reports(monotonic);
     this.down = new NodesDown((node) => this.#reports.isAlive(node));
+    this.#answering = new Answering(replica);
     this.links = new PeerLinks({
-      self: {
-        number: identity.nodeNumber,
-        nodeId: identity.nodeId,
-        clusterId: identity.clusterId,
-        version: options.version,
-      },
+      self: { number: identity.nodeNumber, nodeId: identity.nodeId, clusterId: identity.clusterId, version },
       secret: options.secret,
       tls: options.tls,
-      locate: (node) => this.#locate(node),
+      locate: (node) => this.#directory.locate(node),
       events: this.#linkEvents(),
       logger,
       reportBug: options.reportBug,
@@ -133,7 +123,7 @@ export class Member implements Leadership {
       ...(options.links && { limits: options.links }),
     });
     const replicas = {
-      replica: (group: number) => this.#host?.group(group),
+      replica,
       onReplicaChange: (id: number, listener: () => void) =>
         this.#requireHost().onReplicaChange((group) => {
           if (group.id === id) listener();
@@ -147,10 +137,33 @@ export class Member implements Leadership {
       ),
       (slot) => this.#groupOfSlot(slot),
     );
+    this.#registration = new Registration({
+      ...options,
+      directory: this.#directory,
+      proposals: this.#proposals,
+      controlGroup: () => replica(CONTROL_GROUP),
+    });
+    const startedAt_ms = clock();
+    // What a report sums up, so that the sum over all nodes counts everything once: groups that are led here.
+    const states = (): GroupState[] =>
+      this.#replicas.filter(({ id, isLeader }) => id !== CONTROL_GROUP && isLeader).map(({ state }) => state);
+    const figures = { metrics, states, dataDir, startedAt_ms, clock };
+    this.#reporting = new Reporting({
+      self: identity.nodeNumber,
+      version,
+      startedAt_ms,
+      replicas: () => this.#replicas,
+      replica,
+      leaders: this.#leaders,
+      reports: this.#reports,
+      isDraining: () => health.report().state === 'draining',
+      sampleFigures: figureSampler(figures),
+      send: (report) => this.links.report(report),
+    });
     this.#reconciler = new Reconciler({
-      replicas: () => this.#host?.groups ?? [],
-      placement: (group) => this.#control.placement(group),
-      report: (group) => this.#ledReport(group),
+      replicas: () => this.#replicas,
+      placement: (group) => this.#directory.control.placement(group),
+      report: (group) => this.#reporting.led(group),
       destroy: (group, replicaId) => {
         logger.info({ group }, 'the group has moved to other nodes: its data here is removed');
         this.#host
@@ -161,27 +174,20 @@ export class Member implements Leadership {
     });
     this.#balancer = new Balancer({
       proposals: this.#proposals,
-      picture: () => clusterPicture(this.#control, this.#hearsay()),
+      picture: () => clusterPicture(this.#directory.control, this.#reporting.hearsay()),
       onRefused: (error) => logger.debug({ err: error }, 'a change of the plan did not go through yet'),
     });
-    // What a report sums up, so that the sum over all nodes counts everything once: groups that are led here.
-    const states = (): GroupState[] =>
-      (this.#host?.groups ?? [])
-        .filter(({ id, isLeader }) => id !== CONTROL_GROUP && isLeader)
-        .map(({ state }) => state);
-    const sources = { metrics, states, dataDir, startedAt_ms: this.#startedAt_ms, clock };
-    this.#sampleFigures = figureSampler(sources);
     this.view = new MemberClusterView({
       identity,
-      control: () => this.#control,
+      control: () => this.#directory.control,
       leaders: this.#leaders,
       reports: this.#reports,
-      ledReport: (group) => this.#ledReport(group),
-      ownReport: () => this.#ownReport(),
-      sampleFigures: () => figureSampler(sources),
+      ledReport: (group) => this.#reporting.led(group),
+      ownReport: () => this.#reporting.own(),
+      sampleFigures: () => figureSampler(figures),
       health,
       admin: new Admin({
-        control: () => this.#control,
+        control: () => this.#directory.control,
         proposals: this.#proposals,
         links: this.links,
         invite: options.invite,
@@ -211,9 +217,7 @@ export class Member implements Leadership {
   /** The methods of the services, wherever the leaders are. */
   serve(services: readonly Method[]): Method[] {
     const { maxFrameBytes } = this.#options;
-    for (const method of services) {
-      if (method.kind !== 'bidi_streaming') this.#services.set(method.number, method);
-    }
+    this.#answering.serve(services);
     const links = {
       call: (node: number, call: ForwardedCall, reply: Reply) => this.links.call(node, call, reply),
       stream: (node: number, call: ForwardedCall) => this.links.stream(node, call),
@@ -234,12 +238,12 @@ export class Member implements Leadership {
   /** Hands over what this node leads, so that nobody has to wait for an election when it stops. */
   resign(): void {
     this.#reconciler.resignAll();
-    this.#sendReport();
+    this.#reporting.send();
   }
 
   /** Whether it leads no group that another could lead. */
   get hasResigned(): boolean {
-    return !(this.#host?.groups ?? []).some(({ isLeader, isAlone }) => isLeader && !isAlone);
+    return !this.#replicas.some(({ isLeader, isAlone }) => isLeader && !isAlone);
   }
 
   close(): void {
@@ -272,9 +276,9 @@ export class Member implements Leadership {
   }
 
   noLeader(group: number): Failure {
-    const voters = this.#control.placement(group)?.desired.voters.map(nodeOf) ?? [];
+    const voters = this.#directory.control.placement(group)?.desired.voters.map(nodeOf) ?? [];
     const silent = voters.filter((node) => node !== this.self && !this.#reports.isAlive(node));
-    const names = silent.map((node) => this.#control.member(node)?.nodeId ?? `node number ${node}`);
+    const names = silent.map((node) => this.#directory.nameOf(node));
     const missing =
       names.length > 0 ? `: ${names.join(' and ')} ${names.length > 1 ? 'do' : 'does'} not answer` : '';
     return {
@@ -290,82 +294,22 @@ export class Member implements Leadership {
       onMessages: (group: number, messages: readonly Message[]) => this.#host?.receive(group, messages),
       onSnapshot: (group: number, message: SnapshotMessage, chunks: AsyncIterable<Uint8Array>) =>
         this.#requireHost().receiveSnapshot(group, message, chunks),
-      onCall: (call, reply) => this.#answer(call, reply),
-      onStream: (call) => this.#answerStream(call),
-      onReport: (from, bytes) => this.#takeReport(from, bytes),
-      onJoin: (request) => this.#admit(request),
+      onCall: (call, reply) => this.#answering.call(call, reply),
+      onStream: (call) => this.#answering.stream(call),
+      onReport: (from, bytes) => this.#reporting.take(from, bytes),
+      onJoin: (request) =>
+        admitNode(request, {
+          identity: this.#options.identity,
+          directory: this.#directory,
+          proposals: this.#proposals,
+          controlLeader: () => this.#leaders.leaderOf(CONTROL_GROUP),
+          logger: this.#options.logger,
+        }),
       onLinkChange: (node, up) => {
         // Nobody is sent there until it is heard of again, whoever leads.
         if (!up) this.#leaders.forget(node);
       },
     };
-  }
-
-  #answer(call: ReceivedCall, reply: Reply): void {
-    const group = proposalGroup(call);
-    if (group !== undefined) {
-      const { method, payload, session } = call;
-      const replica = this.#host?.group(group);
-      if (replica === undefined) reply.fail(this.#notHere(group));
-      else replica.submit({ method, payload, request: undefined, session, reply });
-      return;
-    }
-    const method = this.#services.get(call.method);
-    if (method?.kind === 'unary') method.handle(call.payload, contextOf(call), reply);
-    else reply.fail(unknownMethod(call.method));
-  }
-
-  #answerStream(call: ReceivedCall): AsyncIterable<Uint8Array> {
-    const method = this.#services.get(call.method);
-    if (method?.kind === 'server_streaming') return method.handle(call.payload, contextOf(call));
-    throw new GomsgError(unknownMethod(call.method));
-  }
-
-  #notHere(group: number): Failure {
-    return { reason: ErrorReason.NOT_LEADER, message: `group ${group} has no replica on this node` };
-  }
-
-  #takeReport(from: number, bytes: Uint8Array): void {
-    const report = this.#reports.take(from, bytes);
-    this.#leaders.claims(
-      from,
-      report.led.map(({ group, term }) => ({ group, term: Number(term) })),
-    );
-  }
-
-  async #admit(request: JoinRequest): Promise<JoinAnswer> {
-    const { cluster } = this.#control;
-    const leader = this.#leaders.leaderOf(CONTROL_GROUP);
-    const at = leader === undefined ? undefined : this.#locate(leader);
-    if (cluster === undefined || leader === undefined || at === undefined) {
-      return {
-        kind: 'refused',
-        reason: 'unavailable',
-        message: 'nobody leads the cluster just now; ask again',
-      };
-    }
-    if (leader !== this.self) return { kind: 'ask', ...at };
-    const { nodeId, address, hostLabel, version, token } = request;
-    try {
-      const { node, clusterId } = await this.#proposals.admit(
-        { nodeId, address, hostLabel: hostLabel ?? '', version },
-        Buffer.from(token),
-      );
-      this.#options.logger.info({ node: nodeId, address }, 'a node joins the cluster');
-      return {
-        kind: 'admitted',
-        admission: {
-          clusterId,
-          nodeNumber: node,
-          groups: this.#options.identity.groups,
-          members: this.#members(),
-        },
-      };
-    } catch (error) {
-      if (!(error instanceof GomsgError)) throw error;
-      const reason = error.reason === ErrorReason.ALREADY_EXISTS ? 'id-in-use' : 'unavailable';
-      return { kind: 'refused', reason, message: error.message };
-    }
   }
 
   // --- what is looked at again and again ---
@@ -376,60 +320,28 @@ export class Member implements Leadership {
     this.#looks++;
     this.#followMembers();
     this.down.look(this.#otherNodes);
-    this.#askForChanges();
+    this.#registration.run();
     this.#reconciler.run();
     if (this.#looks % BALANCE_LOOKS === 0 && this.#host?.group(CONTROL_GROUP)?.isLeader)
       void this.#balancer.run();
-    if (this.#looks % REPORT_LOOKS === 0) {
-      this.#figures = this.#sampleFigures();
-      this.#sendReport();
-    }
+    if (this.#looks % REPORT_LOOKS === 0) this.#reporting.sendFigures();
     this.#options.health.check('consensus', ...this.#consensus());
   }
 
   /** Links go to whoever is a member now. */
   #followMembers(): void {
-    const epoch = this.#control.cluster?.epoch ?? 0;
+    const { control } = this.#directory;
+    const epoch = control.cluster?.epoch ?? 0;
     if (epoch === this.#epoch) return;
     this.#epoch = epoch;
-    const nodes = this.#members().map(({ number }) => number);
+    const nodes = this.#directory.members().map(({ number }) => number);
     this.links.setNodes(nodes);
     this.#otherNodes = nodes.filter((node) => node !== this.self);
-    if (this.#control.member(this.self)?.standing === 'left') this.#options.onLeft();
-  }
-
-  /** The cluster is founded, and knows where this node is: asked for until it is so. */
-  #askForChanges(): void {
-    const host = this.#host;
-    if (this.#asking || host?.group(CONTROL_GROUP) === undefined) return;
-    const { identity, address, hostLabel, version, replication, logger } = this.#options;
-    const facts = { nodeId: identity.nodeId, address, hostLabel: hostLabel ?? '', version };
-    const own = this.#control.member(this.self);
-    let asked: Promise<unknown> | undefined;
-    if (this.#control.cluster === undefined) {
-      if (!host.group(CONTROL_GROUP)!.isLeader) return;
-      asked = this.#proposals.found({
-        clusterId: identity.clusterId,
-        node: facts,
-        nonce: Buffer.from(identity.clusterId),
-        groups: identity.groups,
-        replication,
-      });
-    } else if (own !== undefined && own.standing === 'active' && !isSame(own, facts)) {
-      const { nodeId: _nodeId, ...changeable } = facts;
-      asked = this.#proposals.update({ node: this.self, ...changeable });
-    }
-    if (asked === undefined) return;
-    this.#asking = true;
-    asked
-      .catch((error: unknown) => logger.debug({ err: error }, 'the control group did not take a change yet'))
-      .finally(() => {
-        this.#asking = false;
-      });
+    if (control.member(this.self)?.standing === 'left') this.#options.onLeft();
   }
 
   #consensus(): [ok: boolean, detail: string] {
-    const groups = this.#host?.groups ?? [];
+    const groups = this.#replicas;
     if (groups.length === 0) return [false, 'it holds nothing of the cluster yet'];
     const without = groups.filter((group) => group.leader === 0);
     return without.length === 0
@@ -449,7 +361,7 @@ export class Member implements Leadership {
       this.#reportDue = true;
       setImmediate(() => {
         this.#reportDue = false;
-        if (!this.#closed) this.#sendReport();
+        if (!this.#closed) this.#reporting.send();
       });
     }
     if (this.#lookDue) return;
@@ -459,49 +371,10 @@ export class Member implements Leadership {
     });
   }
 
-  #sendReport(): void {
-    this.links.report(encodeReport(this.#ownReport()));
-  }
-
-  #ownReport(): NodeReport {
-    const { health, version } = this.#options;
-    const groups = this.#host?.groups ?? [];
-    return create(NodeReportSchema, {
-      state: health.report().state === 'draining' ? NodeState.DRAINING : NodeState.UP,
-      version,
-      startedAt: msToTimestamp(this.#startedAt_ms),
-      led: groups.filter(({ isLeader }) => isLeader).map(ledGroup),
-      replicas: groups.filter(({ id }) => id !== CONTROL_GROUP).map(({ id }) => id),
-      stats: this.#figures,
-    });
-  }
-
-  #hearsay(): Hearsay {
-    return {
-      down_ms: (node) =>
-        node === this.self || this.#reports.isAlive(node) ? 0 : Math.max(1, this.#reports.silence_ms(node)),
-      isDraining: (node) => isDraining(node === this.self ? this.#ownReport() : this.#reports.of(node)),
-      led: (group) => {
-        const node = this.#leaders.leaderOf(group);
-        const heard = this.#ledReport(group);
-        return node === undefined || heard === undefined ? undefined : { node, heard };
-      },
-      loadOf: () => undefined,
-    };
-  }
-
-  #ledReport(group: number): LedGroup | undefined {
-    const leader = this.#leaders.leaderOf(group);
-    if (leader === undefined) return undefined;
-    if (leader !== this.self) return this.#reports.led(leader, group);
-    const own = this.#host?.group(group);
-    return own?.isLeader ? create(LedGroupSchema, ledGroup(own)) : undefined;
-  }
-
   // --- what is known ---
 
-  get #control(): ControlView {
-    return this.#host?.group(CONTROL_GROUP)?.state.control ?? NO_CONTROL_STATE;
+  get #replicas(): readonly Group[] {
+    return this.#host?.groups ?? [];
   }
 
   /** Slots do not move between groups: whoever knows how many groups there are knows where they are. */
@@ -509,68 +382,8 @@ export class Member implements Leadership {
     return FIRST_DATA_GROUP + Math.floor((slot * this.#options.identity.groups) / SLOTS);
   }
 
-  #members(): JoinedMember[] {
-    const known = this.#control.members().filter(({ standing }) => standing !== 'left');
-    if (known.length === 0) return [...this.#seeds.values()];
-    return known.map(({ number, nodeId, address }) => ({ number, nodeId, address }));
-  }
-
-  #locate(node: number): NodeLocation | undefined {
-    if (this.#control.cluster === undefined) return this.#seeds.get(node);
-    const member = this.#control.member(node);
-    if (member !== undefined && member.standing !== 'left') return member;
-    // A node that was admitted a moment ago may know more members than its control state does yet.
-    return member === undefined ? this.#seeds.get(node) : undefined;
-  }
-
   #requireHost(): GroupHost {
     if (this.#host === undefined) throw new Error('the node has not opened its replicas yet');
     return this.#host;
   }
-}
-
-function ledGroup(group: Group) {
-  const { voters, votersOutgoing, learners } = group.configuration;
-  return {
-    group: group.id,
-    term: BigInt(group.term),
-    commitIndex: BigInt(group.status().commit),
-    voters: voters.map(BigInt),
-    votersOutgoing: votersOutgoing.map(BigInt),
-    learners: learners.map(BigInt),
-    caughtUp: group
-      .progress()
-      .filter(({ caughtUp, active }) => caughtUp && active)
-      .map((member) => BigInt(member.replicaId)),
-  };
-}
-
-function contextOf(call: ReceivedCall) {
-  const { from, session, timeout_ms, headers } = call;
-  return {
-    protocol: 'grpc' as const,
-    peer: `node ${from}`,
-    deadline_ms: timeout_ms === undefined ? undefined : Date.now() + timeout_ms,
-    get signal() {
-      return call.signal;
-    },
-    header: (name: string) => headers?.[name],
-    session,
-    groups: partOf(headers),
-  };
-}
-
-function unknownMethod(number: number): Failure {
-  return {
-    reason: ErrorReason.METHOD_NOT_FOUND,
-    message: `method ${number} was passed on to a node that does not have it: the nodes have different versions`,
-  };
-}
-
-function isSame(member: MemberView, facts: { address: string; hostLabel: string; version: string }): boolean {
-  return (
-    member.address === facts.address &&
-    member.hostLabel === facts.hostLabel &&
-    member.version === facts.version
-  );
 }
