@@ -43,6 +43,13 @@ describe('where a setting comes from', () => {
     expect(config).toMatchObject({ port: 3333, host: '10.0.0.2', logLevel: 'warn', fsync: 'always' });
   });
 
+  it('gives nodes with ids a folder each, unless it is told which', () => {
+    expect(load().dataDir).toBe('./data');
+    expect(load(['--node-id=node1']).dataDir).toBe('./data-node1');
+    expect(load([], { GOMSG_NODE_ID: 'node2' }).dataDir).toBe('./data-node2');
+    expect(load(['--node-id=node1'], { GOMSG_DATA_DIR: '/d' }).dataDir).toBe('/d');
+  });
+
   it('finds the file by variable, and a flag overrides that', () => {
     expect(load([], { GOMSG_CONFIG: yaml('server: { port: 1 }') }).port).toBe(1);
     expect(load([file()], { GOMSG_CONFIG: '/nowhere' }).port).toBe(1111);

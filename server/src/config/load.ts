@@ -39,6 +39,10 @@ export function loadConfig({ args, env, otherVariables = CLIENT_VARIABLES }: Con
       origins.set(given.named.field, given.origin);
     }
   }
+  // Nodes that are told apart by their ids, and started side by side, must not meet in one folder.
+  if (!origins.has('dataDir') && values.nodeId !== undefined) {
+    values.dataDir = `${values.dataDir}-${values.nodeId}`;
+  }
   // Settings that contradict each other are only worth naming once each of them can be read.
   if (problems.length === 0) problems.push(...crossCheck(values as unknown as Config, origins));
   if (problems.length > 0) throw new ConfigError(problems);

@@ -183,7 +183,7 @@ export const SETTINGS = {
     kind: text({ placeholder: 'DIR', expected: 'the path of a folder', pattern: /^[^\0]+$/ }),
     default: './data',
     description:
-      'Folder of the write-ahead log and the store, made when missing. One process at a time may use it.',
+      'Folder of the write-ahead log and the store, made when missing. One process at a time may use it. Unset: ./data, or ./data-<node-id> for a node with an id of its own, so that several can be started in one folder.',
   }),
   fsync: setting({
     section: 'storage',
