@@ -2,14 +2,14 @@
  * `npm run bench -- --sdk all`: durable sets through the public face of each SDK, one after the other against the same
  * node, with 1, 50 and 1,000 calls in flight.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { environment } from '../load/environment.ts';
 import type { BenchOptions } from '../load/options.ts';
 import { header } from '../load/report.ts';
 import { ServerProcess } from '../load/server-process.ts';
-import { LOAD_PROGRAMS, type LoadProgram } from './programs.ts';
+import { build, ClientProgramError, LOAD_PROGRAMS, type LoadProgram } from './programs.ts';
 
 const IN_FLIGHT = [1, 50, 1000];
 const VALUE_BYTES = 64;
@@ -32,11 +32,6 @@ export interface SdkRow extends LoadResult {
   readonly met: boolean | undefined;
 }
 
-/** A load program could not be built or run, or printed no result. */
-export class LoadProgramError extends Error {
-  override readonly name = 'LoadProgramError';
-}
-
 export async function sdkBench(options: BenchOptions, print: (line: string) => void): Promise<SdkRow[]> {
   const programs = LOAD_PROGRAMS.filter(({ sdk }) => options.sdks.includes(sdk));
   for (const program of programs) build(program);
@@ -55,17 +50,6 @@ export async function sdkBench(options: BenchOptions, print: (line: string) => v
   }
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ sdks: rows }, null, 2)}\n`);
   return rows;
-}
-
-function build({ sdk, build: command, folder }: LoadProgram): void {
-  if (command === undefined) return;
-  const [program, ...args] = command;
-  const { status, error } = spawnSync(program, args, { cwd: folder, stdio: ['ignore', 2, 2] });
-  if (status !== 0) {
-    throw new LoadProgramError(
-      `the ${sdk} load program could not be built: ${error?.message ?? `exit code ${status}`}`,
-    );
-  }
 }
 
 async function measure(
@@ -100,7 +84,9 @@ async function measure(
   process.off('exit', end);
   const lastLine = output.trim().split('\n').at(-1) ?? '';
   if (code !== 0 || !lastLine.startsWith('{')) {
-    throw new LoadProgramError(`the ${sdk} load program ended with ${code} and this last line: ${lastLine}`);
+    throw new ClientProgramError(
+      `the ${sdk} load program ended with ${code} and this last line: ${lastLine}`,
+    );
   }
   const result: LoadResult = JSON.parse(lastLine);
   const perSecond = result.calls / result.seconds;
