@@ -1,4 +1,7 @@
 /** `npm run bench`: what gomsg does on this machine, beside what it is held to. */
+import { growth } from './cluster/growth/growth.ts';
+import { nodesBench } from './cluster/nodes-bench.ts';
+import { failover } from './failover/failover.ts';
 import { bench } from './load/bench.ts';
 import { type BenchOptions, type Mode, parseOptions, USAGE, UsageError } from './load/options.ts';
 import { sdkBench } from './sdks/sdk-bench.ts';
@@ -15,6 +18,12 @@ const MODES: Readonly<Record<Mode, (options: BenchOptions, print: Print) => Prom
     await sdkBench(options, print);
     return true;
   },
+  nodes: async (options, print) => {
+    await nodesBench(options, print);
+    return true;
+  },
+  failover,
+  growth: async (options, print) => (await growth(options, print)).passed,
 };
 
 // An end that runs the exit handlers, which end the server.

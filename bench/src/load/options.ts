@@ -1,11 +1,15 @@
 /** The command line of `npm run bench`. */
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
+import { CLUSTER_ROW_IDS } from '../cluster/row-ids.ts';
 import { LOAD_PROGRAMS } from '../sdks/programs.ts';
 import { ROWS } from './rows/rows.ts';
 
-/** What a run of the bench is: `rows` (or a soak) against one node, or `sdks` through the SDKs' load programs. */
-export type Mode = 'rows' | 'sdks';
+/**
+ * What a run of the bench is: `rows` (or a soak) against one node, `sdks` through the SDKs' load programs, `nodes` against
+ * a cluster and a single node in turn, `growth` while a lone node becomes a cluster, `failover` while nodes are killed.
+ */
+export type Mode = 'rows' | 'sdks' | 'nodes' | 'growth' | 'failover';
 
 export interface BenchOptions {
   readonly mode: Mode;
@@ -21,13 +25,25 @@ export interface BenchOptions {
   readonly redis: boolean;
   /** Run for this long and watch the memory, instead of measuring each row once. */
   readonly soak_ms: number | undefined;
-  /** SDKs to measure through their load programs, instead of the rows. Empty: the rows. */
+  /** SDKs whose programs run, instead of the rows. Empty: the rows, or with `failover` all SDKs. */
   readonly sdks: readonly string[];
   /** Folder in which the data folder is made. Default: the system's folder for temporary files. */
   readonly dataDir: string;
   readonly fsync: 'always' | 'interval';
   /** What to start: the bundle in dist/, or the sources. Default: the bundle where there is one. */
   readonly server: 'bundle' | 'source' | undefined;
+  /** Nodes of the cluster, for `nodes`. */
+  readonly nodes: number;
+  /** Raft groups for data of a cluster. Default 16. */
+  readonly groups: number;
+  /** How long the idle cluster is watched, for `nodes`. Default 10 s. */
+  readonly idleSeconds: number;
+  /** Keys that are there before a lone node grows; a tenth as many messages of queue and stream. Default 20,000. */
+  readonly data: number;
+  /** Lanes of work of each SDK, for `failover`. Default 32. */
+  readonly lanes: number;
+  /** How many times a node is killed, each in turn, for `failover`. Default 3. */
+  readonly rounds: number;
 }
 
 export const USAGE = `Usage: npm run bench -- [options]
@@ -40,6 +56,15 @@ Starts a gomsg server of its own, loads it from this process and prints what was
   --profile         record a CPU profile of the server
   --redis           run Redis with appendfsync always beside it, where redis-server is installed
   --sdk A,B         instead of the rows: durable sets through the SDKs' load programs (all, or of ${LOAD_PROGRAMS.map(({ sdk }) => sdk).join(', ')})
+  --nodes N         the rows against a cluster of N nodes and a single node in turn; of --rows there are here
+                    ${CLUSTER_ROW_IDS.join(', ')}
+  --growth          instead of the rows: a lone node with data becomes a cluster of 3, 5 and 3 again under load
+  --failover        work through each SDK (or those of --sdk) while each of three nodes is killed and comes back
+  --lanes N         lanes of that work (default 32)
+  --rounds N        kills of it (default 3)
+  --groups N        Raft groups for data of a cluster (default 16)
+  --idle N          seconds in which the idle cluster is watched (default 10)
+  --data N          keys that are there before the growth begins (default 20000)
   --soak TIME       load for TIME (90s, 10m, 2h) and report the server's memory over time
   --fsync MODE      always (default) or interval
   --data-dir DIR    folder for the server's data folder (default ${tmpdir()})
@@ -65,7 +90,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
   return {
     mode,
     seconds: positive('--seconds', values.seconds),
-    rows: rowIds(values.rows),
+    rows: rowIds(values.rows, mode === 'nodes' ? CLUSTER_ROW_IDS : ROWS.map(({ id }) => id)),
     json: values.json,
     profile: values.profile,
     redis: values.redis,
@@ -74,13 +99,25 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
     dataDir: values['data-dir'],
     fsync: oneOf('--fsync', values.fsync, ['always', 'interval']),
     server: values.server === undefined ? undefined : oneOf('--server', values.server, ['bundle', 'source']),
+    nodes: whole('--nodes', values.nodes ?? '3', { min: 1, max: 9 }),
+    groups: whole('--groups', values.groups, { min: 1, max: 1024 }),
+    idleSeconds: positive('--idle', values.idle),
+    data: whole('--data', values.data, { min: 1, max: 10_000_000 }),
+    lanes: whole('--lanes', values.lanes, { min: 1, max: 1024 }),
+    rounds: whole('--rounds', values.rounds, { min: 1, max: 1000 }),
   };
 }
 
 /** At most one of the flags that ask for another run than the usual rows. */
 function modeOf(values: ReturnType<typeof parse>['values']): Mode {
-  const asked = [...(values.sdk === undefined ? [] : ['sdks' as const])];
-  if (asked.length > 1) throw new UsageError(`give one of the flags that choose a run, not ${asked.length}`);
+  const asked = [
+    ...(values.sdk === undefined || values.failover ? [] : ['sdks' as const]),
+    ...(values.nodes === undefined ? [] : ['nodes' as const]),
+    ...(values.growth ? ['growth' as const] : []),
+    ...(values.failover ? ['failover' as const] : []),
+  ];
+  if (asked.length > 1)
+    throw new UsageError(`give one of --sdk, --nodes, --growth and --failover, not ${asked.length}`);
   return asked[0] ?? 'rows';
 }
 
@@ -95,6 +132,14 @@ function parse(argv: readonly string[]) {
       redis: { type: 'boolean', default: false },
       sdk: { type: 'string' },
       soak: { type: 'string' },
+      nodes: { type: 'string' },
+      growth: { type: 'boolean', default: false },
+      failover: { type: 'boolean', default: false },
+      lanes: { type: 'string', default: '32' },
+      rounds: { type: 'string', default: '3' },
+      groups: { type: 'string', default: '16' },
+      idle: { type: 'string', default: '10' },
+      data: { type: 'string', default: '20000' },
       fsync: { type: 'string', default: 'always' },
       'data-dir': { type: 'string', default: tmpdir() },
       server: { type: 'string' },
@@ -109,6 +154,18 @@ function positive(flag: string, text: string): number {
   return value;
 }
 
+function whole(
+  flag: string,
+  text: string,
+  { min, max }: { readonly min: number; readonly max: number },
+): number {
+  const value = Number(text);
+  if (!(Number.isInteger(value) && value >= min && value <= max)) {
+    throw new UsageError(`${flag}: give a whole number from ${min} to ${max}, not ${text}`);
+  }
+  return value;
+}
+
 const UNITS_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };
 
 function duration_ms(flag: string, text: string): number {
@@ -118,8 +175,7 @@ function duration_ms(flag: string, text: string): number {
   return value;
 }
 
-function rowIds(text: string | undefined): readonly string[] {
-  const all = ROWS.map(({ id }) => id);
+function rowIds(text: string | undefined, all: readonly string[]): readonly string[] {
   return text === undefined ? all : listed('--rows', 'row', text, all);
 }
 

@@ -36,6 +36,27 @@ export function memory(pid: number): Memory | undefined {
   };
 }
 
+/** The same of several processes together. */
+export function cpuTimeOfAll_us(pids: readonly number[]): number | undefined {
+  return sum(pids.map(cpuTime_us));
+}
+
+export function memoryOfAll(pids: readonly number[]): Memory | undefined {
+  const all = pids.map(memory);
+  const residentBytes = sum(all.map((each) => each?.residentBytes));
+  const anonymousBytes = sum(all.map((each) => each?.anonymousBytes));
+  const storeBytes = sum(all.map((each) => each?.storeBytes));
+  if (residentBytes === undefined || anonymousBytes === undefined || storeBytes === undefined)
+    return undefined;
+  return { residentBytes, anonymousBytes, storeBytes };
+}
+
+function sum(values: readonly (number | undefined)[]): number | undefined {
+  return values.reduce((total, value) =>
+    total === undefined || value === undefined ? undefined : total + value,
+  );
+}
+
 /** The mapping of LMDB's file is the only one of a file by that name. */
 function storeBytes(pid: number): number {
   let total = 0;

@@ -7,6 +7,18 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { connect } from '@gomsg/client/raw';
 
+/** Where and as what a server is started, where that is not an empty folder, any free port and a node on its own. */
+export interface ServerPlace {
+  /** Its data folder, which it leaves when it stops. */
+  readonly folder: string;
+  /** Port to listen on. Default: any free one. */
+  readonly port?: number;
+  /** Flags beside those of port, data folder and syncs. */
+  readonly flags?: readonly string[];
+  /** Whether it is a member of a cluster, whose first answer is about the cluster: keys may have to wait for others. */
+  readonly isMember?: boolean;
+}
+
 export interface ServerOptions {
   readonly dataDir: string;
   readonly fsync: 'always' | 'interval';
@@ -56,16 +68,20 @@ export class ServerProcess implements AsyncDisposable {
     this.#cleanUp = fields.cleanUp;
   }
 
-  /** Starts a server on an empty data folder and a free port, and waits for its first answer. */
-  static async start(options: ServerOptions): Promise<ServerProcess> {
+  /** Starts a server and waits for its first answer. Without a place: on its own, with a folder that it takes along. */
+  static async start(options: ServerOptions, place?: ServerPlace): Promise<ServerProcess> {
     const what = options.server ?? (existsSync(bundle) ? 'bundle' : 'source');
-    const dataDir = mkdtempSync(join(options.dataDir, 'gomsg-bench-'));
+    const dataDir = place?.folder ?? mkdtempSync(join(options.dataDir, 'gomsg-bench-'));
     const profileDir = options.profile ? mkdtempSync(join(options.dataDir, 'gomsg-profile-')) : undefined;
-    const flags = ['--port', '0', '--data-dir', join(dataDir, 'data'), '--fsync', options.fsync];
+    const flags = [
+      ...['--port', String(place?.port ?? 0), '--data-dir', join(dataDir, 'data')],
+      ...['--fsync', options.fsync, '--log-format', 'json'],
+      ...(place?.flags ?? []),
+    ];
     const began_ms = performance.now();
     const [program, ...leading] =
       what === 'bundle' ? [join(root, 'bin', 'gomsg')] : [process.execPath, sourceEntry];
-    const child = spawn(program!, [...leading, ...flags, '--log-format', 'json'], {
+    const child = spawn(program!, [...leading, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...process.env,
@@ -75,13 +91,13 @@ export class ServerProcess implements AsyncDisposable {
     // Also when this process ends in a way that skips every finally block.
     const cleanUp = () => {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
-      rmSync(dataDir, { recursive: true, force: true });
+      if (place === undefined) rmSync(dataDir, { recursive: true, force: true });
       process.off('exit', cleanUp);
     };
     process.on('exit', cleanUp);
     try {
       const address = await listening(child);
-      await firstAnswer(address);
+      await firstAnswer(address, place?.isMember ?? false);
       const firstAnswer_ms = performance.now() - began_ms;
       return new ServerProcess({ address, what, firstAnswer_ms, dataDir, child, profileDir, cleanUp });
     } catch (error) {
@@ -90,14 +106,39 @@ export class ServerProcess implements AsyncDisposable {
     }
   }
 
-  /** Stops the server, removes its data, and gives the path of its CPU profile where one was recorded. */
+  get addresses(): readonly string[] {
+    return [this.address];
+  }
+
+  get pids(): readonly number[] {
+    return [this.pid];
+  }
+
+  /** How it ended; undefined while it runs. */
+  get ended(): number | NodeJS.Signals | undefined {
+    return this.#child.exitCode ?? this.#child.signalCode ?? undefined;
+  }
+
+  /** Resolves once it has ended, by itself or not. */
+  async exited(): Promise<void> {
+    if (this.ended === undefined) await once(this.#child, 'exit');
+  }
+
+  /** Ends it as a crash would. Its data stays, for one that is started on the same folder. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.exited();
+  }
+
+  /**
+   * Stops the server, removes its data if it was started without a place, and gives the path of its CPU profile where
+   * one was recorded.
+   */
   async stop(): Promise<string | undefined> {
-    const child = this.#child;
-    if (child.exitCode === null && child.signalCode === null) {
-      const exited = once(child, 'exit');
-      child.kill('SIGTERM');
-      const killer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
-      await exited;
+    if (this.ended === undefined) {
+      this.#child.kill('SIGTERM');
+      const killer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+      await this.exited();
       clearTimeout(killer);
     }
     this.#cleanUp();
@@ -136,10 +177,12 @@ function listening(child: ChildProcess): Promise<string> {
   });
 }
 
-async function firstAnswer(address: string): Promise<void> {
+async function firstAnswer(address: string, isMember: boolean): Promise<void> {
   const client = connect({ address });
+  const options = { timeout_ms: START_TIMEOUT_MS };
   try {
-    await client.kv.exists({ key: 'first-answer' }, { timeout_ms: START_TIMEOUT_MS });
+    if (isMember) await client.cluster.status({}, options);
+    else await client.kv.exists({ key: 'first-answer' }, options);
   } finally {
     client.close();
   }

@@ -4,13 +4,14 @@
  */
 import { type PipelineClient, pipelineMethod } from '@gomsg/client/pipeline';
 
-/** Makes one call; resolves with the length of the answer. */
-export type EncodedCall = (request: Uint8Array) => Promise<number>;
+/** Makes one call about a key, queue or topic of this name; resolves with the length of the answer. */
+export type EncodedCall = (request: Uint8Array, name: string) => Promise<number>;
 
 export function encodedCall(client: PipelineClient, desc: Parameters<typeof pipelineMethod>[0]): EncodedCall {
   const method = pipelineMethod(desc);
-  return (request) =>
+  return (request, name) =>
     new Promise((resolve, reject) => {
-      client.submit(method, request, { answered: (response) => resolve(response.length), failed: reject });
+      const listener = { answered: (response: Uint8Array) => resolve(response.length), failed: reject };
+      client.submit(method, request, listener, undefined, name);
     });
 }

@@ -21,12 +21,14 @@ export function kvGet(inFlight: number): Workload {
         await client.call(KVService.method.setMany, { entries: pairs });
       }
       const get = encodedCall(client, KVService.method.get);
-      const requests = Array.from({ length: KEYS }, (_, n) =>
-        toBinary(KVServiceGetRequestSchema, create(KVServiceGetRequestSchema, { key: keyOf(n) })),
+      const keys = Array.from({ length: KEYS }, (_, n) => keyOf(n));
+      const requests = keys.map((key) =>
+        toBinary(KVServiceGetRequestSchema, create(KVServiceGetRequestSchema, { key })),
       );
       let count = 0;
       return async () => {
-        const bytes = await get(requests[count++ % KEYS]!);
+        const n = count++ % KEYS;
+        const bytes = await get(requests[n]!, keys[n]!);
         if (bytes < VALUE.length) throw new Error(`an answer has ${bytes} bytes, fewer than a value`);
         return 1;
       };

@@ -12,15 +12,14 @@ export function kvSet(inFlight: number): Workload {
     inFlight,
     prepare: async (client) => {
       const set = encodedCall(client, KVService.method.set);
-      const requests = Array.from({ length: KEYS }, (_, n) =>
-        toBinary(
-          KVServiceSetRequestSchema,
-          create(KVServiceSetRequestSchema, { key: keyOf(n), value: VALUE }),
-        ),
+      const keys = Array.from({ length: KEYS }, (_, n) => keyOf(n));
+      const requests = keys.map((key) =>
+        toBinary(KVServiceSetRequestSchema, create(KVServiceSetRequestSchema, { key, value: VALUE })),
       );
       let count = 0;
       return async () => {
-        await set(requests[count++ % KEYS]!);
+        const n = count++ % KEYS;
+        await set(requests[n]!, keys[n]!);
         return 1;
       };
     },

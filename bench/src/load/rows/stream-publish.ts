@@ -6,6 +6,8 @@ import { encodedCall } from './encoded-calls.ts';
 /** Bytes of a message: what the target is stated for. */
 export const PAYLOAD = Buffer.alloc(128, 'p');
 
+const TOPIC = 'bench-publish';
+
 /** Messages published one a call, to a topic of one partition. */
 export function streamPublish(inFlight: number): Workload {
   return {
@@ -16,10 +18,10 @@ export function streamPublish(inFlight: number): Workload {
       const publish = encodedCall(client, StreamService.method.publish);
       const request = toBinary(
         StreamServicePublishRequestSchema,
-        create(StreamServicePublishRequestSchema, { topic: 'bench-publish', payload: PAYLOAD }),
+        create(StreamServicePublishRequestSchema, { topic: TOPIC, payload: PAYLOAD }),
       );
       return async () => {
-        await publish(request);
+        await publish(request, TOPIC);
         return 1;
       };
     },

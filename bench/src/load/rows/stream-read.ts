@@ -42,9 +42,7 @@ const read = pipelineMethod(StreamService.method.read);
 function readPage(client: PipelineClient, offset: number): Promise<number> {
   const request = read.encode({ topic: TOPIC, offset: BigInt(offset), limit: MESSAGES_PER_CALL });
   return new Promise((resolve, reject) => {
-    client.submit(read, request, {
-      answered: (response) => resolve(countFields(response, MESSAGES_FIELD)),
-      failed: reject,
-    });
+    const answered = (response: Uint8Array) => resolve(countFields(response, MESSAGES_FIELD));
+    client.submit(read, request, { answered, failed: reject }, undefined, TOPIC);
   });
 }
