@@ -14,6 +14,7 @@ import {
 } from './election.ts';
 import { type EntryId, EntryKind, NO_NODE } from './entry.ts';
 import { assert, NotLeaderError, ProposalDroppedError, ReadRefusedError } from './errors.ts';
+import { handleHibernate, hibernateIfQuiet, wake, wakeAfterSilence, wakes } from './hibernation.ts';
 import { applyConfigurations, leaveJointIfDue, proposeConfiguration } from './membership.ts';
 import type { Message } from './messages.ts';
 import { type RaftOptions, resolveOptions } from './options.ts';
@@ -86,12 +87,18 @@ export class RaftCore {
     return this.state.configuration;
   }
 
+  /** Whether the clock stands, so that `tick` does nothing: see `hibernation.ts`. */
+  get isHibernating(): boolean {
+    return this.state.hibernating;
+  }
+
   // --- input ---
 
   /** Takes a message from another replica of the group. Stale, repeated and unexpected ones do no harm. */
   step(message: Message): void {
     const { state } = this;
     assert(message.to === state.id, 'a message for another node');
+    if (wakes(state, message)) wake(state);
     if (message.term > state.term) {
       if (!this.#acceptHigherTerm(message)) return;
     }
@@ -119,6 +126,7 @@ export class RaftCore {
         return true;
       case 'append':
       case 'heartbeat':
+      case 'hibernate':
       case 'snapshot':
         state.becomeFollower(message.term, message.from);
         return true;
@@ -133,6 +141,7 @@ export class RaftCore {
     switch (message.type) {
       case 'append':
       case 'heartbeat':
+      case 'hibernate':
       case 'snapshot':
         // Tell a deposed leader of the newer term. It cannot learn that from this node's elections when voters that
         // hear a leader ignore those.
@@ -166,6 +175,10 @@ export class RaftCore {
         break;
       case 'heartbeat-response':
         if (leadership !== undefined) handleHeartbeatResponse(state, leadership, message);
+        break;
+      case 'hibernate':
+        this.#follow(message.from);
+        handleHibernate(state, message);
         break;
       case 'vote':
         handleVote(state, message);
@@ -203,6 +216,7 @@ export class RaftCore {
   /** One unit of the owner's clock has passed. */
   tick(): void {
     const { state } = this;
+    if (state.hibernating) return;
     if (state.leadership !== undefined) {
       this.#tickLeader(state.leadership);
       return;
@@ -218,6 +232,7 @@ export class RaftCore {
     const { state } = this;
     const { electionTicks, heartbeatTicks, checkQuorum } = state.options;
     state.electionElapsed++;
+    state.quietTicks++;
     if (state.electionElapsed >= electionTicks) {
       state.electionElapsed = 0;
       abortTransfer(leadership);
@@ -230,6 +245,7 @@ export class RaftCore {
     if (state.heartbeatElapsed >= heartbeatTicks) {
       state.heartbeatElapsed = 0;
       leaveJointIfDue(state, leadership);
+      if (hibernateIfQuiet(state, leadership)) return;
       if (state.maySpeak(leadership)) sendHeartbeats(state, leadership);
     }
   }
@@ -299,12 +315,15 @@ export class RaftCore {
 
   /** Campaigns now instead of at the next timeout. A sole voter leads at once. No effect where it cannot lead. */
   campaign(): void {
+    wake(this.state);
     campaign(this.state, 'timeout');
   }
 
+  /** For whoever asks something of the leader, which is something to do. */
   #leadership(): Leadership {
     const { leadership } = this.state;
     if (leadership === undefined) throw new NotLeaderError(this.state.leader);
+    wake(this.state);
     return leadership;
   }
 
@@ -333,6 +352,14 @@ export class RaftCore {
   /** The snapshot of the last `Ready.snapshot` has replaced log and state, durably. */
   snapshotInstalled(index: number): void {
     this.state.log.snapshotInstalled(index);
+  }
+
+  /**
+   * The node of a member was not heard of for so many ticks, however many of its other groups are at rest: a replica that
+   * hibernates goes on. No effect on one that does not.
+   */
+  wake(silentTicks: number): void {
+    wakeAfterSilence(this.state, silentTicks);
   }
 
   /** Messages to `peer` could not be sent: what was under way is taken for lost. */

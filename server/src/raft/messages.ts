@@ -48,6 +48,16 @@ export interface HeartbeatMessage extends Envelope {
   readonly context: number;
 }
 
+/**
+ * Leader → follower, in the place of a heartbeat: there is nothing left to do, and this is the last that is heard until
+ * there is something again. Both stop their clocks; see `hibernation.ts`. Not answered.
+ */
+export interface HibernateMessage extends Envelope {
+  readonly type: 'hibernate';
+  /** The leader's last index: all of it is committed, and known to be held by the receiver. */
+  readonly commit: number;
+}
+
 /** Follower → leader: heard. Also the answer to a deposed leader: its higher term makes that leader step down. */
 export interface HeartbeatResponseMessage extends Envelope {
   readonly type: 'heartbeat-response';
@@ -118,6 +128,7 @@ export type Message =
   | AppendResponseMessage
   | HeartbeatMessage
   | HeartbeatResponseMessage
+  | HibernateMessage
   | VoteMessage
   | VoteResponseMessage
   | PreVoteMessage

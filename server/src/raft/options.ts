@@ -54,6 +54,11 @@ export interface RaftOptions {
    * ignore candidates (thesis §6.2, §4.2.3). Default true.
    */
   readonly checkQuorum?: boolean;
+  /**
+   * Ticks without anything to do after which a leader and its followers stop their clocks (`hibernation.ts`). Asks of the
+   * owner that it calls `wake` when the node of another member falls silent. 0 = never. Default 0.
+   */
+  readonly hibernateAfterTicks?: number;
   /** Appends under way to one follower. Default 256. */
   readonly maxInFlightMessages?: number;
   /** Bytes of entries under way to one follower; may be passed by one message. Default 8 MiB. */
@@ -88,6 +93,7 @@ export function resolveOptions(options: RaftOptions): ResolvedOptions {
     heartbeatTicks: options.heartbeatTicks ?? 1,
     preVote: options.preVote ?? true,
     checkQuorum: options.checkQuorum ?? true,
+    hibernateAfterTicks: options.hibernateAfterTicks ?? 0,
     maxInFlightMessages: options.maxInFlightMessages ?? 256,
     maxInFlightBytes: options.maxInFlightBytes ?? 8 * MIB,
     maxMessageBytes: options.maxMessageBytes ?? MIB,

@@ -71,6 +71,10 @@ export class RaftState {
   electionElapsed = 0;
   heartbeatElapsed = 0;
   electionTimeout = 0;
+  /** The clock stands: see `hibernation.ts`. */
+  hibernating = false;
+  /** Ticks since there was anything to do but to beat, while leading. */
+  quietTicks = 0;
 
   messages: Message[] = [];
   messagesAfterPersist: Message[] = [];
@@ -180,6 +184,8 @@ export class RaftState {
     const { electionTicks, random } = this.options;
     this.electionElapsed = 0;
     this.heartbeatElapsed = 0;
+    this.hibernating = false;
+    this.quietTicks = 0;
     this.electionTimeout = electionTicks + Math.floor(random() * electionTicks);
   }
 

@@ -68,6 +68,13 @@ export class Tracker {
     return active;
   }
 
+  /** Whether every member holds everything up to `index` and was heard since the last quorum check. */
+  haveAll(index: number): boolean {
+    return this.peers.every(
+      (peer) => peer.recentlyActive && peer.state === 'replicate' && peer.match === index,
+    );
+  }
+
   /** Nobody else votes: no answer is worth waiting for. */
   isSoleVoter(): boolean {
     return this.#outgoing.length === 0 && this.#incoming.length === 1 && this.#incoming[0] === this.self;

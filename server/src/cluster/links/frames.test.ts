@@ -68,6 +68,7 @@ const plainMessage: fc.Arbitrary<PlainMessage> = fc.oneof(
     granted: fc.boolean(),
   }),
   fc.record({ type: fc.constant('timeout-now' as const), ...envelope }),
+  fc.record({ type: fc.constant('hibernate' as const), ...envelope, commit: counter }),
 );
 
 const heartbeat: fc.Arbitrary<HeartbeatMessage> = fc.record({

@@ -28,6 +28,7 @@ const TYPES = {
   'pre-vote': 5,
   'pre-vote-response': 6,
   'timeout-now': 7,
+  hibernate: 8,
 } as const satisfies Record<PlainMessage['type'], number>;
 
 // Numbers of the fields. All but the entries are varints, and all tags are one byte.
@@ -99,6 +100,9 @@ export function measureMessage(group: number, message: PlainMessage): MeasuredMe
       fields[COMMIT_INDEX] = message.commitIndex;
       fields[COMMIT_TERM] = message.commitTerm;
       fields[GRANTED] = message.granted ? 1 : 0;
+      break;
+    case 'hibernate':
+      fields[COMMIT_INDEX] = message.commit;
       break;
     case 'timeout-now':
       break;
@@ -257,6 +261,8 @@ function messageOf(fields: readonly number[], entries: readonly Omit<Entry, 'ind
       return { type: 'pre-vote-response', ...envelope, ...committed, granted };
     case TYPES['timeout-now']:
       return { type: 'timeout-now', ...envelope };
+    case TYPES.hibernate:
+      return { type: 'hibernate', ...envelope, commit: fields[COMMIT_INDEX]! };
     default:
       throw new RangeError(`a Raft message has the unknown type ${fields[TYPE]}`);
   }

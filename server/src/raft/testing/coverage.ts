@@ -35,6 +35,8 @@ export interface Coverage {
   /** Of those, in the middle of a write. */
   tornWrites: number;
   restarts: number;
+  /** Leaders that had nothing to do, and stopped their clocks. */
+  hibernations: number;
 }
 
 export function noCoverage(): Coverage {
@@ -63,6 +65,7 @@ export function noCoverage(): Coverage {
     crashesWithLoss: 0,
     tornWrites: 0,
     restarts: 0,
+    hibernations: 0,
   };
 }
 

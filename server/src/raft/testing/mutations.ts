@@ -197,6 +197,10 @@ const RULES: readonly (readonly [rule: string, mutation: Mutation, temper?: Part
       }),
   ],
   [
+    'a leader rests only once every member has everything',
+    (state) => onLeadership(state, ({ tracker }) => override(tracker, 'haveAll', () => true)),
+  ],
+  [
     'nobody campaigns with a committed configuration unapplied',
     (state) => {
       const { log } = state;

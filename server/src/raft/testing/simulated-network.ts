@@ -43,7 +43,7 @@ export class SimulatedNetwork {
     this.#onLost(message, why);
   }
 
-  connects({ from, to }: Message): boolean {
+  connects({ from, to }: Pick<Message, 'from' | 'to'>): boolean {
     return !this.#cuts.has(`${from}>${to}`);
   }
 

@@ -9,6 +9,7 @@ import {
   isJoint,
   isMember,
   makeConfiguration,
+  members,
 } from '../configuration.ts';
 import { type Entry, EntryKind } from '../entry.ts';
 import type { Message } from '../messages.ts';
@@ -48,6 +49,9 @@ const BEGINNINGS = [
 ];
 /** Rounds of one tick each in which a healthy group must elect, commit and catch everyone up. */
 const LIVENESS_ROUNDS = 300;
+const ELECTION_TICKS = 5;
+/** In half of the runs groups at rest stop their clocks, and that soon, so that they do it at all. */
+const HIBERNATE_AFTER_TICKS = 1;
 /** Steps within one tick; enough for any honest exchange, few enough to end a loop. */
 const SETTLE_LIMIT = 10_000;
 
@@ -67,6 +71,7 @@ class Simulation {
   readonly #stalled = new Set<number>();
   readonly #steps: number;
   readonly #temper: Temper;
+  readonly #hibernateAfterTicks: number;
   readonly #coverage = noCoverage();
   readonly #hash = new RunHash();
   readonly #trace: Trace | undefined;
@@ -82,6 +87,7 @@ class Simulation {
       this.#event(undefined, () => `lost (${why}): ${describeMessage(message)}`);
       if (message.type === 'snapshot') this.#reportSnapshot(message, false);
     });
+    this.#hibernateAfterTicks = options.seed % 2 === 0 ? HIBERNATE_AFTER_TICKS : 0;
     const readsAhead = this.#random.chance(0.5);
     const beginning = this.#random.pick(BEGINNINGS);
     for (let id = 1; id <= NODE_COUNT; id++) {
@@ -102,7 +108,8 @@ class Simulation {
     const options: ReplicaOptions = {
       configuration,
       random: random.next,
-      electionTicks: 5,
+      electionTicks: ELECTION_TICKS,
+      hibernateAfterTicks: this.#hibernateAfterTicks,
       preVote: random.chance(0.7),
       checkQuorum: random.chance(0.7),
       maxInFlightMessages: 1 + random.below(4),
@@ -162,7 +169,7 @@ class Simulation {
     const random = this.#random;
     return [
       [400, () => this.#deliverRandom()],
-      [90, () => this.#at('tick', (replica) => replica.core.tick())],
+      [90, () => this.#at('tick', (replica) => this.#tick(replica))],
       [330, () => this.#at('ready', (replica) => replica.takeReady())],
       [disk, () => this.#at('synced', (replica) => this.#write(replica, 1 + random.below(3)))],
       [applying, () => this.#at('applied', (replica) => replica.apply(1 + random.below(4)))],
@@ -229,6 +236,20 @@ class Simulation {
     return 1 + this.#random.below(NODE_COUNT);
   }
 
+  /** A replica that hibernates is woken, sooner or later, when its owner hears no other member or only thinks so. */
+  #tick(replica: Replica): void {
+    const { core } = replica;
+    if (core.isHibernating) {
+      const silent = members(core.configuration).some((id) => id !== replica.id && !this.#hears(replica, id));
+      if (silent || this.#random.chance(0.02)) core.wake(this.#random.below(2 * ELECTION_TICKS));
+    }
+    core.tick();
+  }
+
+  #hears(replica: Replica, id: number): boolean {
+    return this.#replicas[id - 1]!.up && this.#network.connects({ from: id, to: replica.id });
+  }
+
   #write(replica: Replica, count: number): void {
     if (!this.#stalled.has(replica.id)) replica.completeWrites(count);
   }
@@ -256,6 +277,7 @@ class Simulation {
 
   #post(message: Message): void {
     if (message.type === 'append') this.#checker.onKnown(message.entries, message.previousTerm);
+    if (message.type === 'hibernate') this.#coverage.hibernations++;
     this.#network.post(message);
   }
 
@@ -336,7 +358,7 @@ class Simulation {
     for (let round = 0; round < LIVENESS_ROUNDS; round++) {
       this.#step++;
       for (const replica of this.#replicas) {
-        replica.core.tick();
+        this.#tick(replica);
         this.#checker.onStep(replica);
       }
       this.#settle();

@@ -47,6 +47,8 @@ export function describeMessage(message: Message, nodeOf: (id: number) => number
     case 'vote-response':
     case 'pre-vote-response':
       return `${head} ${message.granted ? 'granted' : 'denied'}`;
+    case 'hibernate':
+      return `${head} commit ${message.commit}`;
     case 'timeout-now':
       return head;
     case 'snapshot':

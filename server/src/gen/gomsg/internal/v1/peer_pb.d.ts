@@ -435,7 +435,7 @@ export declare type RaftMessage = Message<"gomsg.internal.v1.RaftMessage"> & {
   logTerm: bigint;
 
   /**
-   * Append: the leader's commit index. Votes and their answers: what the sender knows to be committed.
+   * Append, hibernate: the leader's commit index. Votes and their answers: what the sender knows to be committed.
    *
    * @generated from field: uint64 commit_index = 8;
    */
@@ -1421,6 +1421,13 @@ export enum RaftMessageType {
    * @generated from enum value: RAFT_MESSAGE_TYPE_TIMEOUT_NOW = 7;
    */
   TIMEOUT_NOW = 7,
+
+  /**
+   * There is nothing to do: clocks stop until there is.
+   *
+   * @generated from enum value: RAFT_MESSAGE_TYPE_HIBERNATE = 8;
+   */
+  HIBERNATE = 8,
 }
 
 /**
