@@ -1,6 +1,10 @@
 /** Connects a command to its server and its streams. */
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import type { CommandContext } from './context.ts';
-import type { GlobalOptions } from './global-options.ts';
+import { UsageError } from './errors.ts';
+import type { GlobalOptions, TlsFiles } from './global-options.ts';
 import type { Output } from './output/output.ts';
 import type { ProcessStreams } from './process-streams.ts';
 
@@ -18,9 +22,17 @@ export async function openContext(
   signal: AbortSignal,
 ): Promise<CommandContext> {
   const { connect } = await import('@gomsg/client/raw');
+  const tls = options.tls && readTls(options.tls);
+  const client = connect({
+    addresses: options.servers,
+    maxReconnectDelay_ms: MAX_RECONNECT_DELAY_MS,
+    ...(tls && { tls }),
+  });
   return {
-    client: connect({ address: options.server, maxReconnectDelay_ms: MAX_RECONNECT_DELAY_MS }),
-    server: options.server,
+    client,
+    get server() {
+      return client.address;
+    },
     output,
     stdin: streams.stdin,
     stderr: streams.stderr,
@@ -31,4 +43,39 @@ export async function openContext(
     }),
     stream: () => ({ signal }),
   };
+}
+
+/** @throws UsageError for files that cannot be read or hold something else */
+function readTls({ ca, cert, key }: TlsFiles) {
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new UsageError(
+      'a certificate and its private key go together',
+      'Give --client-cert and --client-key.',
+    );
+  }
+  const tls = {
+    ...(ca !== undefined && { ca: content(ca) }),
+    ...(cert !== undefined && { cert: content(cert) }),
+    ...(key !== undefined && { key: content(key) }),
+  };
+  try {
+    // Authorities that are none would be passed over.
+    if (tls.ca !== undefined) new X509Certificate(tls.ca);
+    createSecureContext(tls);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError(
+      `the certificates or the key cannot be used: ${why}`,
+      'Check --cacert, --client-cert and --client-key.',
+    );
+  }
+  return Object.keys(tls).length === 0 ? true : tls;
+}
+
+function content(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
 }

@@ -72,8 +72,8 @@ class Printing {
     this.isJson = env.GOMSG_OUTPUT === 'json';
   }
 
-  settle({ server, output }: GlobalOptions): void {
-    this.server = server;
+  settle({ servers, output }: GlobalOptions): void {
+    this.server = servers.join(', ');
     this.isJson = output === 'json';
   }
 }

@@ -144,6 +144,14 @@ export function address(defaultPort: number): ValueKind<string> {
   };
 }
 
+/** Several of a kind, separated by commas. */
+export function listOf<T>(kind: ValueKind<T>): ValueKind<readonly T[]> {
+  return {
+    placeholder: `${kind.placeholder},…`,
+    parse: (value) => value.split(',').map((item) => kind.parse(item.trim())),
+  };
+}
+
 /** A moment: `2026-01-31T12:00:00Z`, or how long ago, such as `1h` or `-1h`. */
 export const moment: ValueKind<Date> = {
   placeholder: 'time',

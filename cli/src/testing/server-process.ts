@@ -19,16 +19,18 @@ export const MAIN_ENVIRONMENT: NodeJS.ProcessEnv = {
 export interface ServerOptions {
   /** `memory` starts faster and forgets all. */
   readonly storage: 'lmdb' | 'memory';
+  /** Further flags. */
+  readonly flags?: readonly string[];
 }
 
 export class ServerProcess {
-  readonly #storage: ServerOptions['storage'];
+  readonly #options: ServerOptions;
   readonly #folder = mkdtempSync(join(tmpdir(), 'gomsg-cli-test-'));
   #child: ChildProcess | undefined;
   #port = 0;
 
-  private constructor({ storage }: ServerOptions) {
-    this.#storage = storage;
+  private constructor(options: ServerOptions) {
+    this.#options = options;
   }
 
   static async start(options: ServerOptions): Promise<ServerProcess> {
@@ -56,9 +58,10 @@ export class ServerProcess {
   async restart(): Promise<void> {
     const settings = [
       `--port=${this.#port}`,
-      `--storage=${this.#storage}`,
+      `--storage=${this.#options.storage}`,
       `--data-dir=${join(this.#folder, 'data')}`,
       '--log-format=json',
+      ...(this.#options.flags ?? []),
     ];
     const child = spawn(process.execPath, [MAIN, 'serve', ...settings], {
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -8,7 +8,13 @@ import { type Config, NAMED_SETTINGS } from './schema.ts';
 import { readYamlFile } from './yaml-file.ts';
 
 /** `GOMSG_*` variables that the command-line client reads, not the server. */
-const CLIENT_VARIABLES: readonly string[] = ['GOMSG_SERVER', 'GOMSG_OUTPUT'];
+const CLIENT_VARIABLES: readonly string[] = [
+  'GOMSG_SERVER',
+  'GOMSG_OUTPUT',
+  'GOMSG_CACERT',
+  'GOMSG_CLIENT_CERT',
+  'GOMSG_CLIENT_KEY',
+];
 
 export interface ConfigSources {
   /** The arguments after the program's name. */
