@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from '../observe/logger.ts';
+import { LEVEL } from '../state/level.ts';
 import type { TlsOptions } from '../transport/port.ts';
 import {
   type Identity,
@@ -78,7 +79,7 @@ async function joined(options: AdmissionOptions, candidate: Identity): Promise<A
     addresses,
     secret,
     tls,
-    request: { nodeId, address, hostLabel, version, token },
+    request: { nodeId, address, hostLabel, version, level: LEVEL, token },
     signal,
     onRetry: (problems, wait_ms) => logger.warn({ problems, wait_ms }, 'no member can admit this node yet'),
   });

@@ -4,7 +4,7 @@ import { ErrorReason, GomsgError } from '../services/errors.ts';
 import type { ControlProposals } from './control/control-proposals.ts';
 import type { Directory } from './directory.ts';
 import type { Identity } from './identity.ts';
-import type { JoinAnswer, JoinRequest } from './links/join.ts';
+import type { JoinAnswer, JoinRefusal, JoinRequest } from './links/join.ts';
 
 export interface AdmittingParts {
   readonly identity: Identity;
@@ -24,10 +24,10 @@ export async function admitNode(request: JoinRequest, parts: AdmittingParts): Pr
     return { kind: 'refused', reason: 'unavailable', message };
   }
   if (leader !== identity.nodeNumber) return { kind: 'ask', ...at };
-  const { nodeId, address, hostLabel, version, token } = request;
+  const { nodeId, address, hostLabel, version, level, token } = request;
   try {
     const { node, clusterId } = await proposals.admit(
-      { nodeId, address, hostLabel: hostLabel ?? '', version },
+      { nodeId, address, hostLabel: hostLabel ?? '', version, level },
       Buffer.from(token),
     );
     logger.info({ node: nodeId, address }, 'a node joins the cluster');
@@ -36,7 +36,11 @@ export async function admitNode(request: JoinRequest, parts: AdmittingParts): Pr
     return { kind: 'admitted', admission };
   } catch (error) {
     if (!(error instanceof GomsgError)) throw error;
-    const reason = error.reason === ErrorReason.ALREADY_EXISTS ? 'id-in-use' : 'unavailable';
-    return { kind: 'refused', reason, message: error.message };
+    return { kind: 'refused', reason: refusalFor(error.reason), message: error.message };
   }
+}
+
+function refusalFor(reason: ErrorReason): JoinRefusal {
+  if (reason === ErrorReason.ALREADY_EXISTS) return 'id-in-use';
+  return reason === ErrorReason.CONDITION_FAILED ? 'version' : 'unavailable';
 }

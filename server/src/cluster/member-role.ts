@@ -1,6 +1,7 @@
 /** A member of a cluster: admitted before anything of it is opened. */
 import { join } from 'node:path';
 import { GroupHost } from '../groups/host.ts';
+import { checkLoggedLevels } from '../groups/logged-levels.ts';
 import { VERSION } from '../version.ts';
 import { logFilesIn } from '../wal/log-files.ts';
 import type { Admitted } from './admission.ts';
@@ -12,7 +13,7 @@ import type { Role, RoleParts } from './role.ts';
 const RESIGN_MS_MAX = 3_000;
 const RESIGN_LOOK_MS = 20;
 
-/** Opens the replicas of this node. */
+/** Opens the replicas of this node. @throws LevelTooNewError when it cannot apply what they hold or what comes */
 export async function memberRole(
   { identity, seeds }: Admitted,
   parts: RoleParts,
@@ -48,9 +49,11 @@ export async function memberRole(
       nodeNumber: identity.nodeNumber,
       peers: member.links,
       files: logFilesIn(join(config.dataDir, 'replicas')),
+      level: () => member.level,
     },
   });
   await member.open(host);
+  for (const { id, state } of host.groups) checkLoggedLevels(parts.groups.log, id, state.appliedIndex);
   return {
     identity,
     host,

@@ -15,6 +15,7 @@ import { CONTROL_GROUP } from '../state/control/limits.ts';
 import { SLOTS, slotOf } from '../state/crc16.ts';
 import type { Failure } from '../state/failure.ts';
 import type { GroupState } from '../state/group-state.ts';
+import { LEVEL, LEVEL_OLDEST, LevelTooNewError } from '../state/level.ts';
 import type { ReportBug } from '../transport/failures.ts';
 import type { TlsOptions } from '../transport/port.ts';
 import { Admin } from './admin.ts';
@@ -100,6 +101,7 @@ export class Member implements Leadership {
   #reportDue = false;
   #lookDue = false;
   #epoch = -1;
+  #saidLevel = LEVEL_OLDEST;
   #otherNodes: readonly number[] = [];
   #closed = false;
 
@@ -112,7 +114,13 @@ export class Member implements Leadership {
     this.down = new NodesDown((node) => this.#reports.isAlive(node));
     this.#answering = new Answering(replica);
     this.links = new PeerLinks({
-      self: { number: identity.nodeNumber, nodeId: identity.nodeId, clusterId: identity.clusterId, version },
+      self: {
+        number: identity.nodeNumber,
+        nodeId: identity.nodeId,
+        clusterId: identity.clusterId,
+        version,
+        level: () => this.level,
+      },
       secret: options.secret,
       tls: options.tls,
       locate: (node) => this.#directory.locate(node),
@@ -196,12 +204,17 @@ export class Member implements Leadership {
     });
   }
 
-  /** Opens the replicas that the host has; the founding node makes the first ones. Before the host starts. */
+  /**
+   * Opens the replicas that the host has; the founding node makes the first ones. Before the host starts.
+   * @throws LevelTooNewError
+   */
   async open(host: GroupHost): Promise<void> {
     this.#host = host;
     host.onLeaderChange((group) => this.#leaderChanged(group));
     host.onReplicaChange(() => this.#reportSoon());
     await host.open();
+    const { level } = this;
+    if (level > LEVEL) throw new LevelTooNewError('what the cluster writes', level);
     const { identity } = this.#options;
     const isFounder = identity.nodeNumber === 1 && host.highestReplicaId(CONTROL_GROUP) === 0;
     if (!isFounder) return;
@@ -256,6 +269,11 @@ export class Member implements Leadership {
 
   get self(): number {
     return this.#options.identity.nodeNumber;
+  }
+
+  /** Level at which it writes: the cluster's, or what is right for any cluster while it does not know that. */
+  get level(): number {
+    return this.#directory.control.cluster?.level ?? LEVEL_OLDEST;
   }
 
   groupOf(name: string): number {
@@ -334,10 +352,17 @@ export class Member implements Leadership {
     const epoch = control.cluster?.epoch ?? 0;
     if (epoch === this.#epoch) return;
     this.#epoch = epoch;
+    this.#sayLevel();
     const nodes = this.#directory.members().map(({ number }) => number);
     this.links.setNodes(nodes);
     this.#otherNodes = nodes.filter((node) => node !== this.self);
     if (control.member(this.self)?.standing === 'left') this.#options.onLeft();
+  }
+
+  #sayLevel(): void {
+    if (this.level === this.#saidLevel) return;
+    this.#saidLevel = this.level;
+    this.#options.logger.info(`the cluster writes at level ${this.level}`);
   }
 
   #consensus(): [ok: boolean, detail: string] {

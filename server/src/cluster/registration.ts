@@ -1,6 +1,11 @@
-/** This node's own entry in the control state: the first node founds the cluster, and every node says where it is now. */
+/**
+ * This node's own entry in the control state: the first node founds the cluster, and every node says where it is now and
+ * what it applies. The level of the cluster follows from that.
+ */
 import type { Logger } from '../observe/logger.ts';
+import type { ControlView } from '../state/control/control-machine.ts';
 import type { MemberView } from '../state/control/member.ts';
+import { LEVEL } from '../state/level.ts';
 import type { ControlProposals } from './control/control-proposals.ts';
 import type { Directory } from './directory.ts';
 import type { Identity } from './identity.ts';
@@ -10,6 +15,7 @@ interface Facts {
   readonly address: string;
   readonly hostLabel: string;
   readonly version: string;
+  readonly level: number;
 }
 
 export interface RegistrationParts {
@@ -35,7 +41,7 @@ export class Registration {
   constructor(parts: RegistrationParts) {
     this.#parts = parts;
     const { address, hostLabel, version } = parts;
-    this.#facts = { address, hostLabel: hostLabel ?? '', version };
+    this.#facts = { address, hostLabel: hostLabel ?? '', version, level: LEVEL };
   }
 
   /** Asks for what is not so yet. To be called again until it is, which costs nothing once it is. */
@@ -67,11 +73,27 @@ export class Registration {
       });
     }
     const own = directory.control.member(identity.nodeNumber);
-    if (own === undefined || own.standing !== 'active' || isSame(own, this.#facts)) return undefined;
-    return proposals.update({ node: identity.nodeNumber, ...this.#facts });
+    if (own !== undefined && own.standing !== 'left' && !isSame(own, this.#facts)) {
+      return proposals.update({ node: identity.nodeNumber, ...this.#facts });
+    }
+    const level = replica.isLeader ? levelToRaiseTo(directory.control) : undefined;
+    return level === undefined ? undefined : proposals.raiseLevel(level);
   }
 }
 
-function isSame(member: MemberView, { address, hostLabel, version }: Facts): boolean {
-  return member.address === address && member.hostLabel === hostLabel && member.version === version;
+function isSame(member: MemberView, { address, hostLabel, version, level }: Facts): boolean {
+  return (
+    member.address === address &&
+    member.hostLabel === hostLabel &&
+    member.version === version &&
+    member.level === level
+  );
+}
+
+/** What all members apply, when that is more than the cluster writes. */
+function levelToRaiseTo(control: ControlView): number | undefined {
+  const { cluster } = control;
+  const levels = control.members().flatMap(({ standing, level }) => (standing === 'left' ? [] : [level]));
+  const common = Math.min(...levels);
+  return cluster !== undefined && levels.length > 0 && common > cluster.level ? common : undefined;
 }

@@ -36,7 +36,7 @@ export class Clustered {
     this.#options = options;
     this.#host = host;
     this.replicas = new Replicas(host, nodeNumber, new ReplicaList(files));
-    this.#sender = new SnapshotSender(host.store, peers, (group) => host.activate(group));
+    this.#sender = new SnapshotSender(host.store, peers, (group) => host.activate(group), options.level);
     this.#receiver = new SnapshotReceiver(
       host,
       files === undefined ? new MemoryInbox() : new FileInbox(files),

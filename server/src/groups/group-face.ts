@@ -10,6 +10,8 @@ import type { ReplicaAddress } from './peers.ts';
 export interface GroupHostFace {
   /** Asks for a turn in which this group's waiting commands are proposed. */
   schedule(group: Group): void;
+  /** Level of what is written just now: see `state/level.ts`. */
+  readonly level: number;
   /** Unix milliseconds. */
   clock(): number;
   /** Milliseconds of a clock that is never set. */

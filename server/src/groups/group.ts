@@ -24,7 +24,7 @@ import {
 import type { Proposal, ServiceGroup } from '../services/groups.ts';
 import type { Failure } from '../state/failure.ts';
 import { GroupState } from '../state/group-state.ts';
-import { checkEntryVersion, decodeLogEntry, encodeLogEntry } from '../state/log-entry.ts';
+import { checkEntryLevel, decodeLogEntry, encodeLogEntry } from '../state/log-entry.ts';
 import { Callers } from './callers.ts';
 import { GroupClock } from './group-clock.ts';
 import { type GroupHostFace, type GroupOptions, LogStateMismatchError, type Written } from './group-face.ts';
@@ -285,11 +285,11 @@ export class Group implements ServiceGroup {
 
   // --- messages and time ---
 
-  /** Takes a message of another replica. @throws UnknownEntryVersionError for entries that could not be applied here */
+  /** Takes a message of another replica. @throws LevelTooNewError for entries that could not be applied here */
   step(message: Message): void {
     if (this.#stopped !== undefined) return;
     if (message.type === 'append') {
-      for (const { kind, data } of message.entries) if (kind === EntryKind.NORMAL) checkEntryVersion(data);
+      for (const { kind, data } of message.entries) if (kind === EntryKind.NORMAL) checkEntryLevel(data);
     }
     this.#core.step(message);
   }
@@ -435,7 +435,9 @@ export class Group implements ServiceGroup {
   #propose(next: NextEntry, stamp_ms: number): void {
     const proposals = this.#waiting.take(next);
     try {
-      const { index, term } = this.#core.propose(encodeLogEntry(stamp_ms, proposals));
+      const { index, term } = this.#core.propose(
+        encodeLogEntry(stamp_ms, proposals, 0, proposals.length, this.#host.level),
+      );
       this.#proposed.push({ index, term, stamp_ms, proposals });
     } catch (error) {
       const failure = refused(error, () => this.#notLeader());

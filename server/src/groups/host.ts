@@ -13,6 +13,7 @@ import { Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import type { Message, SnapshotMessage } from '../raft/index.ts';
 import type { Failure } from '../state/failure.ts';
 import { freesRoom } from '../state/freeing-methods.ts';
+import { LEVEL } from '../state/level.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Clustered, type ClusteredHost } from './clustered.ts';
 import { Expiry } from './expiry.ts';
@@ -215,7 +216,7 @@ export class GroupHost implements GroupHostFace {
 
   /**
    * Takes a snapshot for a replica of this node. Resolves when the replica goes on from it, or needs none.
-   * @throws SnapshotRefusedError, SnapshotDamagedError, UnknownSnapshotVersionError (as rejections)
+   * @throws SnapshotRefusedError, SnapshotDamagedError, LevelTooNewError (as rejections)
    */
   async receiveSnapshot(
     id: number,
@@ -421,6 +422,10 @@ export class GroupHost implements GroupHostFace {
   onApplied(commands: number): void {
     this.#options.metrics.apply.entries.add();
     this.#options.metrics.apply.operations.add(commands);
+  }
+
+  get level(): number {
+    return this.#options.cluster?.level?.() ?? LEVEL;
   }
 
   addressOf(replicaId: number): ReplicaAddress | undefined {

@@ -270,7 +270,7 @@ describe('a group of three', () => {
       },
     ]);
     await hosts.settle();
-    expect(follower.fatal).toMatchObject([{ name: 'UnknownEntryVersionError' }]);
+    expect(follower.fatal).toMatchObject([{ name: 'LevelTooNewError' }]);
     expect(follower.log.groupState(1).lastIndex).toBe(lastIndex);
   });
 });

@@ -3,7 +3,7 @@
  *
  *     stream   frames: header, rows (any number), end
  *     frame    length u32 · crc32c u32 · payload[length]; little-endian, the checksum over the payload
- *     header   kind 1 · version varint · group u32 · index u64 · term u64 · stamp u64 · membership to the end
+ *     header   kind 1 · level varint · group u32 · index u64 · term u64 · stamp u64 · membership to the end
  *     rows     kind 2 · per row: key length varint · key · value length varint · value
  *     end      kind 3 · rows u64 · crc u32 over the checksums of all frames before
  *
@@ -12,12 +12,10 @@
  */
 import type { Applied } from '../state/applied.ts';
 import { appliedKey, groupPrefix, groupRange } from '../state/keys.ts';
+import { LEVEL, LevelTooNewError } from '../state/level.ts';
 import { ByteReader, ByteWriter } from '../state/wire.ts';
 import { MAX_KEY_BYTES, MAX_VALUE_BYTES, type Row, type StoreView } from '../storage/store.ts';
 import { crc32c } from '../wal/checksum.ts';
-
-/** Meaning of the rows that this program writes, and the newest that it takes. */
-export const SNAPSHOT_VERSION = 1;
 
 /** Bytes of rows at which a frame is closed. */
 const FRAME_BYTES = 256 * 1024;
@@ -39,19 +37,12 @@ export class SnapshotDamagedError extends Error {
   override readonly name = 'SnapshotDamagedError';
 }
 
-/** A newer program made the snapshot: this one must not guess what its rows mean. */
-export class UnknownSnapshotVersionError extends Error {
-  override readonly name = 'UnknownSnapshotVersionError';
-
-  constructor(version: number) {
-    super(
-      `a snapshot has version ${version}, and this gomsg knows versions up to ${SNAPSHOT_VERSION}: upgrade this node`,
-    );
-  }
-}
-
-/** The frames of a snapshot, each whole. Reads `view` as they are asked for. */
-export function* encodeSnapshot(header: SnapshotHeader, view: StoreView): Generator<Uint8Array> {
+/** The frames of a snapshot, each whole, whose rows mean what they mean at the level. Reads `view` as they are asked for. */
+export function* encodeSnapshot(
+  header: SnapshotHeader,
+  view: StoreView,
+  level = LEVEL,
+): Generator<Uint8Array> {
   let chain = 0;
   const frame = (payload: Uint8Array): Uint8Array => {
     const bytes = frameOf(payload);
@@ -59,7 +50,7 @@ export function* encodeSnapshot(header: SnapshotHeader, view: StoreView): Genera
     return bytes;
   };
   const { group, index, term, stamp_ms, membership } = header;
-  const head = new ByteWriter().u8(FrameKind.header).varint(SNAPSHOT_VERSION).u32(group);
+  const head = new ByteWriter().u8(FrameKind.header).varint(level).u32(group);
   head.u64(index).u64(term).u64(stamp_ms);
   yield frame(head.bytes(membership ?? NOTHING).view());
 
@@ -88,7 +79,7 @@ export type SnapshotPart = SnapshotHeader | readonly Row[];
 
 /**
  * Checks the frames of one snapshot, in their order, and takes them apart.
- * @throws SnapshotDamagedError, UnknownSnapshotVersionError
+ * @throws SnapshotDamagedError, LevelTooNewError
  */
 export class SnapshotDecoder {
   #header: SnapshotHeader | undefined;
@@ -127,8 +118,8 @@ export class SnapshotDecoder {
 
   #begin(reader: ByteReader, frame: Uint8Array): SnapshotHeader {
     if (this.#header !== undefined) throw new SnapshotDamagedError('a snapshot has two headers');
-    const version = reader.varint();
-    if (version > SNAPSHOT_VERSION) throw new UnknownSnapshotVersionError(version);
+    const level = reader.varint();
+    if (level > LEVEL) throw new LevelTooNewError('a snapshot', level);
     this.#header = {
       group: reader.u32(),
       index: reader.u64(),

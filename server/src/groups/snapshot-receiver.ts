@@ -61,7 +61,7 @@ export class SnapshotReceiver {
 
   /**
    * Takes a snapshot in. Resolves when the replica has it or needs none.
-   * @throws SnapshotRefusedError, SnapshotDamagedError, UnknownSnapshotVersionError, what the disk says
+   * @throws SnapshotRefusedError, SnapshotDamagedError, LevelTooNewError, what the disk says
    */
   receive(group: Group, message: SnapshotMessage, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     if (this.#arrivals.has(group)) return refuse('another snapshot of the group is being taken in');

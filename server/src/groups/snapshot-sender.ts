@@ -1,5 +1,6 @@
 /** Snapshots on their way out: read from a frozen view of the store, as fast as the stream to the follower takes them. */
 import type { SnapshotMessage } from '../raft/index.ts';
+import { LEVEL } from '../state/level.ts';
 import type { Store, StoreSnapshot } from '../storage/store.ts';
 import type { Group } from './group.ts';
 import type { Peers } from './peers.ts';
@@ -30,12 +31,15 @@ export class SnapshotSender {
   readonly #peers: Peers;
   /** Told when a stream has ended and its group may have something to do. */
   readonly #onEnd: (group: Group) => void;
+  readonly #level: () => number;
   readonly #sending = new Set<Sending>();
 
-  constructor(store: Store, peers: Peers, onEnd: (group: Group) => void) {
+  /** @param level at which snapshots are written just now */
+  constructor(store: Store, peers: Peers, onEnd: (group: Group) => void, level: () => number = () => LEVEL) {
     this.#store = store;
     this.#peers = peers;
     this.#onEnd = onEnd;
+    this.#level = level;
   }
 
   /** Snapshots under way. */
@@ -55,7 +59,8 @@ export class SnapshotSender {
     const sending: Sending = { group, to: message.to, index, sentBytes: 0, cancel: new AbortController() };
     this.#sending.add(sending);
     const snapshot = { index, term, configuration: group.configuration };
-    const frames = encodeSnapshot({ group: group.id, index, term, stamp_ms, membership }, rows);
+    const header = { group: group.id, index, term, stamp_ms, membership };
+    const frames = encodeSnapshot(header, rows, this.#level());
     const signal = AbortSignal.any([sending.cancel.signal, AbortSignal.timeout(SNAPSHOT_MS_MAX)]);
     this.#peers
       .sendSnapshot(group.id, { ...message, snapshot }, inTurns(frames, sending), signal)

@@ -2,7 +2,8 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LogEntrySchema } from '../gen/gomsg/internal/v1/log_pb.js';
-import { decodeLogEntry, type EntryCommand, encodeLogEntry, UnknownEntryVersionError } from './log-entry.ts';
+import { LevelTooNewError } from './level.ts';
+import { decodeLogEntry, type EntryCommand, encodeLogEntry } from './log-entry.ts';
 
 const session = fc.record({
   sessionId: fc.bigInt({ min: 1n, max: 2n ** 64n - 1n }),
@@ -80,7 +81,7 @@ describe('log entries', () => {
 
   it('of a newer version are refused', () => {
     const newer = toBinary(LogEntrySchema, create(LogEntrySchema, { version: 2, stampMs: 1n }));
-    expect(() => decodeLogEntry(newer)).toThrow(UnknownEntryVersionError);
+    expect(() => decodeLogEntry(newer)).toThrow(LevelTooNewError);
   });
 
   it('that are cut short are damage', () => {

@@ -4,11 +4,9 @@
  * Written by hand because every write passes through it: the encoder measures, allocates once and copies each payload
  * once; the wire format is that of the proto, and a test holds the two against each other.
  */
+import { LEVEL, LevelTooNewError } from './level.ts';
 import type { Command } from './machine.ts';
 import { ByteReader, varintSize, writeVarint } from './wire.ts';
-
-/** Meaning of entries that this program writes, and the newest that it applies. */
-export const ENTRY_VERSION = 1;
 
 /** The place of a command in a session; the same object may serve every command of a run. */
 export interface SessionPosition {
@@ -30,19 +28,8 @@ export interface LogEntry {
   readonly commands: readonly EntryCommand[];
 }
 
-/** An entry of a version that this program does not know: it must not guess, and must not go on. */
-export class UnknownEntryVersionError extends Error {
-  override readonly name = 'UnknownEntryVersionError';
-
-  constructor(version: number) {
-    super(
-      `a log entry has version ${version}, and this gomsg knows versions up to ${ENTRY_VERSION}: upgrade this node`,
-    );
-  }
-}
-
 // Field tags, as in gomsg/internal/v1/log.proto.
-const ENTRY_VERSION_TAG = 0x08;
+const ENTRY_LEVEL_TAG = 0x08;
 const ENTRY_STAMP_TAG = 0x10;
 const ENTRY_RUN_TAG = 0x1a;
 const RUN_SESSION_TAG = 0x09;
@@ -56,15 +43,16 @@ const COMMAND_RETRY_TAG = 0x20;
 /** Upper bound of what one command adds to an entry beside its payload. */
 export const COMMAND_OVERHEAD_BYTES = 48;
 
-/** Commands `from` to `to` (exclusive) as one entry. Neighbours of one session share a run. */
+/** Commands `from` to `to` (exclusive) as one entry of a level. Neighbours of one session share a run. */
 export function encodeLogEntry(
   stamp_ms: number,
   commands: readonly EntryCommand[],
   from = 0,
   to = commands.length,
+  level = LEVEL,
 ): Uint8Array {
   const runSizes: number[] = [];
-  let total = 2 + 1 + varintSize(stamp_ms);
+  let total = 1 + varintSize(level) + 1 + varintSize(stamp_ms);
   for (let i = from; i < to; ) {
     const end = runEnd(commands, i, to);
     let size = runHeaderSize(commands[i]!.session);
@@ -77,8 +65,8 @@ export function encodeLogEntry(
   }
   const target = Buffer.allocUnsafeSlow(total);
   let at = 0;
-  target[at++] = ENTRY_VERSION_TAG;
-  target[at++] = ENTRY_VERSION;
+  target[at++] = ENTRY_LEVEL_TAG;
+  at = writeVarint(target, at, level);
   target[at++] = ENTRY_STAMP_TAG;
   at = writeVarint(target, at, stamp_ms);
   let run = 0;
@@ -94,24 +82,24 @@ export function encodeLogEntry(
 
 /**
  * Refuses an entry that this program could not apply, before it is stored: a replica that acknowledged it would count
- * for the majority that commits it. @throws UnknownEntryVersionError
+ * for the majority that commits it. @throws LevelTooNewError
  */
-export function checkEntryVersion(data: Uint8Array): void {
-  if (data.length === 0 || data[0] !== ENTRY_VERSION_TAG) return; // damage, which apply tells apart
-  const version = new ByteReader(data, 1).varint();
-  if (version > ENTRY_VERSION) throw new UnknownEntryVersionError(version);
+export function checkEntryLevel(data: Uint8Array): void {
+  if (data.length === 0 || data[0] !== ENTRY_LEVEL_TAG) return; // damage, which apply tells apart
+  const level = new ByteReader(data, 1).varint();
+  if (level > LEVEL) throw new LevelTooNewError('an entry of the log', level);
 }
 
-/** Reads an entry. Payloads are views into `data`. @throws UnknownEntryVersionError, RangeError on damage */
+/** Reads an entry. Payloads are views into `data`. @throws LevelTooNewError, RangeError on damage */
 export function decodeLogEntry(data: Uint8Array): LogEntry {
   const reader = new ByteReader(data);
   const commands: EntryCommand[] = [];
   let stamp_ms = 0;
   while (!reader.done) {
     const tag = reader.u8();
-    if (tag === ENTRY_VERSION_TAG) {
-      const version = reader.varint();
-      if (version > ENTRY_VERSION) throw new UnknownEntryVersionError(version);
+    if (tag === ENTRY_LEVEL_TAG) {
+      const level = reader.varint();
+      if (level > LEVEL) throw new LevelTooNewError('an entry of the log', level);
     } else if (tag === ENTRY_STAMP_TAG) stamp_ms = reader.varint();
     else if (tag === ENTRY_RUN_TAG) readRun(reader, reader.varint(), commands);
     else throw new RangeError(`a log entry has an unknown field (tag ${tag})`);

@@ -18,6 +18,7 @@ import {
   type NodeFactsSchema,
   PlaceGroupSchema,
   PreferLeaderSchema,
+  RaiseLevelSchema,
   SetReplicationSchema,
   UpdateNodeSchema,
 } from '../../gen/gomsg/internal/v1/control_pb.js';
@@ -86,8 +87,13 @@ export class ControlProposals {
   }
 
   /** @throws GomsgError CONDITION_FAILED when the node is not to hold the group any more */
-  async preferLeader(change: LeaderChange): Promise<void> {
-    await this.#submit(controlMethod.preferLeader, PreferLeaderSchema, change);
+  async preferLeader({ group, node }: Omit<LeaderChange, 'reason'>): Promise<void> {
+    await this.#submit(controlMethod.preferLeader, PreferLeaderSchema, { group, node });
+  }
+
+  /** @throws GomsgError CONDITION_FAILED while a node does not apply the level */
+  async raiseLevel(level: number): Promise<void> {
+    await this.#submit(controlMethod.raiseLevel, RaiseLevelSchema, { level });
   }
 
   async setReplication(replication: number): Promise<void> {

@@ -9,6 +9,7 @@ import {
   type StreamPurpose,
 } from './handshake.ts';
 import type { LinkContext } from './link-context.ts';
+import type { ForeignMember } from './options.ts';
 import { AcceptedStream, type PeerStream } from './peer-stream.ts';
 
 /** Gives a stream its listener, before it returns. */
@@ -30,7 +31,7 @@ export class Accepting {
   }
 
   accept(duplex: DuplexStream, call: CallContext, purpose: StreamPurpose, opened: Opened): void {
-    const { self, secret, limits } = this.#context;
+    const { self, secret, limits, events } = this.#context;
     const stream = new AcceptedStream(duplex, call.peer);
     this.#streams.add(stream);
     duplex.onClose(() => this.#streams.delete(stream));
@@ -48,6 +49,8 @@ export class Accepting {
       purpose,
       memberId: (number: number) => this.#context.locate(number)?.nodeId,
       timeout_ms: limits.handshakeTimeout_ms,
+      onForeignMember: (member: ForeignMember) =>
+        this.#context.guard('a node of another cluster', () => events.onForeignMember?.(member)),
     };
     acceptHandshake(stream, options, (outcome) => {
       this.#inHandshake -= 1;

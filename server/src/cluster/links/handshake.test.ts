@@ -2,6 +2,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { type Handshake, PeerServiceLinkRequestSchema } from '../../gen/gomsg/internal/v1/peer_pb.js';
+import { LEVEL } from '../../state/level.ts';
 import {
   acceptHandshake,
   dialHandshake,
@@ -11,6 +12,7 @@ import {
   RefusalReason,
   StreamPurpose,
 } from './handshake.ts';
+import type { ForeignMember, LocalNode } from './options.ts';
 import { NO_LISTENER, type PeerStream, type StreamListener } from './peer-stream.ts';
 
 /** One end of a stream in memory. What it writes goes through `carry`, which may change, keep or drop it. */
@@ -47,11 +49,17 @@ const TWO = { number: 2, nodeId: 'node2', clusterId: CLUSTER, version: '1.2.4' }
 const SECRET = 'a-secret-of-sixteen-or-more';
 const TIMEOUT_MS = 5_000;
 
-function accept(stream: MemoryStream, secret: string | undefined = SECRET): { outcome?: Outcome } {
-  const result: { outcome?: Outcome } = {};
+interface Accepted {
+  outcome?: Outcome;
+  readonly foreign: ForeignMember[];
+}
+
+function accept(stream: MemoryStream, secret: string | undefined = SECRET, self: LocalNode = TWO): Accepted {
+  const result: Accepted = { foreign: [] };
   const options = {
-    self: TWO,
+    self,
     secret,
+    onForeignMember: (member: ForeignMember) => void result.foreign.push(member),
     purpose: StreamPurpose.LINK,
     memberId: (number: number) => (number === 1 ? 'node1' : undefined),
     timeout_ms: TIMEOUT_MS,
@@ -62,10 +70,14 @@ function accept(stream: MemoryStream, secret: string | undefined = SECRET): { ou
   return result;
 }
 
-function dial(stream: MemoryStream, secret: string | undefined = SECRET): { outcome?: Outcome } {
+function dial(
+  stream: MemoryStream,
+  secret: string | undefined = SECRET,
+  self: LocalNode = ONE,
+): { outcome?: Outcome } {
   const result: { outcome?: Outcome } = {};
   const options = {
-    self: ONE,
+    self,
     secret,
     purpose: StreamPurpose.LINK,
     target: { number: 2, nodeId: 'node2' },
@@ -84,6 +96,7 @@ function shake(
     dialler: SECRET,
     acceptor: SECRET,
   },
+  selves: { readonly dialler?: LocalNode; readonly acceptor?: LocalNode } = {},
 ) {
   const dialler = new MemoryStream();
   const acceptor = new MemoryStream();
@@ -96,8 +109,8 @@ function shake(
     const step = acceptor.written.length;
     queue.push(() => dialler.listener.message(change(message, 'acceptor', step)));
   };
-  const accepted = accept(acceptor, secrets.acceptor);
-  const dialled = dial(dialler, secrets.dialler);
+  const accepted = accept(acceptor, secrets.acceptor, selves.acceptor);
+  const dialled = dial(dialler, secrets.dialler, selves.dialler);
   for (let deliver = queue.shift(); deliver !== undefined; deliver = queue.shift()) deliver();
   return { dialler, acceptor, accepted, dialled };
 }
@@ -117,8 +130,8 @@ function reasonOf({ outcome }: { outcome?: Outcome }): RefusalReason | undefined
 
 test('two nodes that know the secret learn who the other is', () => {
   const { accepted, dialled } = shake();
-  expect(accepted.outcome).toEqual({ number: 1, nodeId: 'node1', version: '1.2.3' });
-  expect(dialled.outcome).toEqual({ number: 2, nodeId: 'node2', version: '1.2.4' });
+  expect(accepted.outcome).toEqual({ number: 1, nodeId: 'node1', version: '1.2.3', clusterId: CLUSTER });
+  expect(dialled.outcome).toEqual({ number: 2, nodeId: 'node2', version: '1.2.4', clusterId: CLUSTER });
 });
 
 test('the secret itself never travels', () => {
@@ -204,6 +217,62 @@ describe('versions without overlap are refused on both sides', () => {
       return bytesOf(challenge);
     });
     expect(reasonOf(dialled)).toBe(RefusalReason.VERSION);
+  });
+});
+
+describe('a node of another cluster', () => {
+  const acceptor = { ...TWO, clusterId: 'a-new-cluster' };
+
+  test('and the one that it dials both learn the ids of both clusters', () => {
+    const { accepted, dialled } = shake(undefined, undefined, { acceptor });
+    for (const side of [accepted, dialled]) {
+      expect(reasonOf(side)).toBe(RefusalReason.CLUSTER);
+      expect((side.outcome as Error).message).toMatch(
+        /node1 belongs to cluster cluster-of-tests, and node node2 to cluster a-new-cluster/,
+      );
+    }
+    expect(accepted.foreign).toEqual([{ nodeId: 'node1', clusterId: CLUSTER, peer: 'memory:1' }]);
+  });
+
+  test('is only believed when it knows the secret', () => {
+    const secrets = { dialler: 'another-secret-of-16', acceptor: SECRET };
+    const { accepted } = shake(undefined, secrets, { acceptor });
+    expect(accepted.foreign).toEqual([]);
+    const unsigned = shake(
+      (message, from, step) => {
+        if (from !== 'dialler' || step !== 2) return message;
+        const refused = stepOf(message);
+        if (refused.case === 'refused') refused.value.mac = new Uint8Array();
+        return bytesOf(refused);
+      },
+      undefined,
+      { acceptor },
+    );
+    expect(unsigned.accepted.foreign).toEqual([]);
+  });
+
+  test('does not get in by going on with its proof', () => {
+    const victim = new MemoryStream();
+    const accepted = accept(victim, SECRET, acceptor);
+    for (const message of shake().dialler.written) victim.listener.message(message);
+    expect(reasonOf(accepted)).toBe(RefusalReason.CLUSTER);
+    expect(accepted.foreign).toEqual([]);
+    expect(stepOf(victim.written.at(-1)!).case).toBe('refused');
+  });
+});
+
+describe('where the cluster writes at a level that the other node does not apply', () => {
+  const level = () => LEVEL + 1;
+
+  test.each([
+    ['accepts', { acceptor: { ...TWO, level } }, /node1 runs gomsg 1\.2\.3, which applies levels up to/],
+    ['dials', { dialler: { ...ONE, level } }, /node2 runs gomsg 1\.2\.4, which applies levels up to/],
+  ])('the side that %s refuses the other', (_what, selves, message) => {
+    const { accepted, dialled } = shake(undefined, undefined, selves);
+    for (const side of [accepted, dialled]) {
+      expect(reasonOf(side)).toBe(RefusalReason.VERSION);
+      expect((side.outcome as Error).message).toMatch(message);
+    }
   });
 });
 

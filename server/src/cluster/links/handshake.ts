@@ -17,7 +17,8 @@ import {
   RefusalReason,
   StreamPurpose,
 } from '../../gen/gomsg/internal/v1/peer_pb.js';
-import { type LocalNode, PROTOCOL_MAX, PROTOCOL_MIN } from './options.ts';
+import { LEVEL, LEVEL_OLDEST, levelSent } from '../../state/level.ts';
+import { type ForeignMember, type LocalNode, PROTOCOL_MAX, PROTOCOL_MIN } from './options.ts';
 import type { PeerStream } from './peer-stream.ts';
 
 export { RefusalReason, StreamPurpose };
@@ -26,7 +27,7 @@ const NONCE_BYTES = 32;
 const MAC_BYTES = 32;
 /** The longest step: ids and versions are short, so what is longer is none. */
 const STEP_BYTES_MAX = 4096;
-const NO_MAC = new Uint8Array(0);
+const NO_MAC: Uint8Array = new Uint8Array(0);
 
 /** The two nodes will not talk, and why. */
 export class LinkRefusedError extends Error {
@@ -34,11 +35,14 @@ export class LinkRefusedError extends Error {
   readonly reason: RefusalReason;
   /** This node refused the other, not the other way round. */
   readonly byUs: boolean;
+  /** That the refusing side knows the secret. */
+  readonly mac: Uint8Array;
 
-  constructor(reason: RefusalReason, message: string, byUs: boolean) {
+  constructor(reason: RefusalReason, message: string, byUs: boolean, mac: Uint8Array = NO_MAC) {
     super(message);
     this.reason = reason;
     this.byUs = byUs;
+    this.mac = mac;
   }
 }
 
@@ -54,6 +58,8 @@ export interface PeerNode {
   readonly nodeId: string;
   /** Of its program. */
   readonly version: string;
+  /** Empty for a candidate. */
+  readonly clusterId: string;
 }
 
 /** Told once how it ended. On success the stream has a new listener before this returns, or it hears nothing. */
@@ -85,30 +91,39 @@ export function dialHandshake(stream: PeerStream, options: DialOptions, done: Ha
       nodeId: self.nodeId,
       targetNumber: target?.number ?? 0,
       nonce: randomBytes(NONCE_BYTES),
+      level: LEVEL,
     },
   });
   talk.expect('challenge', (challenge, challengeBytes) => {
-    checkChallenge(challenge, options);
     const prove = (role: string) => proof(secret, role, hello, challengeBytes);
+    checkChallenge(challenge, options, prove);
     talk.send({ case: 'proof', value: { mac: prove(DIALLER) } });
     talk.expect('welcome', ({ mac }) => {
       checkProof(prove(ACCEPTOR), mac, `${stream.peer} did not show that it knows the cluster's secret`);
-      talk.finish({ number: challenge.nodeNumber, nodeId: challenge.nodeId, version: challenge.version });
+      const { nodeNumber: number, nodeId, version, clusterId } = challenge;
+      talk.finish({ number, nodeId, version, clusterId });
     });
   });
 }
 
-function checkChallenge(challenge: Challenge, { self, target, purpose }: DialOptions): void {
-  const { protocol, clusterId, nodeNumber, nodeId, nonce } = challenge;
+/** The proof of a side in a role. */
+type Prove = (role: string) => Uint8Array;
+
+function checkChallenge(challenge: Challenge, { self, target, purpose }: DialOptions, prove: Prove): void {
+  const { protocol, clusterId, nodeNumber, nodeId, nonce, level, version } = challenge;
   if (nonce.length !== NONCE_BYTES) throw malformed('a nonce has the wrong length');
   if (protocol < PROTOCOL_MIN || protocol > PROTOCOL_MAX) {
     throw refusal(
       RefusalReason.VERSION,
-      `gomsg ${challenge.version} chose version ${protocol} of the peer protocol, and gomsg ${self.version} speaks ${PROTOCOL_MIN} to ${PROTOCOL_MAX}`,
+      `gomsg ${version} chose version ${protocol} of the peer protocol, and gomsg ${self.version} speaks ${PROTOCOL_MIN} to ${PROTOCOL_MAX}`,
     );
   }
-  if (purpose !== StreamPurpose.JOIN && clusterId !== self.clusterId) {
-    throw otherCluster(clusterId, self.clusterId);
+  if (purpose !== StreamPurpose.JOIN) {
+    if (clusterId !== self.clusterId) {
+      // With a proof: the other side may have to end for it, and does not for a stranger.
+      throw otherCluster(self, { nodeId, clusterId }, prove(REFUSER));
+    }
+    checkLevel(self, { nodeId, version, level });
   }
   if (target !== undefined && (nodeNumber !== target.number || nodeId !== target.nodeId)) {
     throw refusal(
@@ -125,6 +140,8 @@ export interface AcceptOptions {
   /** Id of a member by its number; undefined when there is none. */
   readonly memberId: (number: number) => string | undefined;
   readonly timeout_ms: number;
+  /** Told of a node that knows the secret and refused this one for its cluster. */
+  readonly onForeignMember?: (member: ForeignMember) => void;
 }
 
 /** Shakes hands on a stream that another node opened. */
@@ -142,10 +159,29 @@ export function acceptHandshake(stream: PeerStream, options: AcceptOptions, done
         nodeNumber: self.number,
         nodeId: self.nodeId,
         nonce: randomBytes(NONCE_BYTES),
+        level: LEVEL,
       },
     });
+    const prove = (role: string) => proof(secret, role, helloBytes, challengeBytes);
+    if (isForeign(hello, options)) {
+      // It refuses the challenge; were it to go on nevertheless, it is refused here.
+      const tellOf = (mac: Uint8Array): void => {
+        checkProof(prove(REFUSER), mac, 'a node of another cluster does not know the secret of this one');
+        const { nodeId, clusterId } = hello;
+        options.onForeignMember?.({ nodeId, clusterId, peer: stream.peer });
+      };
+      talk.expect(
+        'proof',
+        () => {
+          throw otherCluster(self, hello);
+        },
+        ({ reason, mac }) => {
+          if (reason === RefusalReason.CLUSTER) tellOf(mac);
+        },
+      );
+      return;
+    }
     talk.expect('proof', ({ mac }) => {
-      const prove = (role: string) => proof(secret, role, helloBytes, challengeBytes);
       const why =
         mac.length === 0
           ? 'this cluster has a secret, and the node that dialled was started without one'
@@ -154,7 +190,8 @@ export function acceptHandshake(stream: PeerStream, options: AcceptOptions, done
       // Only who knows the secret learns who is a member.
       checkMember(hello, options);
       talk.send({ case: 'welcome', value: { mac: prove(ACCEPTOR) } });
-      talk.finish({ number: hello.nodeNumber, nodeId: hello.nodeId, version: hello.version });
+      const { nodeNumber: number, nodeId, version, clusterId } = hello;
+      talk.finish({ number, nodeId, version, clusterId });
     });
   });
 }
@@ -171,7 +208,9 @@ function checkHello(hello: Hello, { self, purpose }: AcceptOptions): number {
   if (hello.nonce.length !== NONCE_BYTES) throw malformed('a nonce has the wrong length');
   if (hello.purpose !== purpose) throw malformed('the stream is for something else than its method');
   if (purpose === StreamPurpose.JOIN) return protocol;
-  if (hello.clusterId !== self.clusterId) throw otherCluster(hello.clusterId, self.clusterId);
+  // The answer to a node of another cluster says so to it.
+  if (hello.clusterId !== self.clusterId) return protocol;
+  checkLevel(self, hello);
   if (hello.targetNumber !== self.number) {
     throw refusal(
       RefusalReason.WRONG_NODE,
@@ -179,6 +218,23 @@ function checkHello(hello: Hello, { self, purpose }: AcceptOptions): number {
     );
   }
   return protocol;
+}
+
+function isForeign(hello: Hello, { self, purpose }: AcceptOptions): boolean {
+  return purpose !== StreamPurpose.JOIN && hello.clusterId !== self.clusterId;
+}
+
+/** A node that could not apply what this one sends, or has stored, is to vote on nothing. */
+function checkLevel(
+  self: LocalNode,
+  { nodeId, version, level }: { readonly nodeId: string; readonly version: string; readonly level: number },
+): void {
+  const needed = self.level?.() ?? LEVEL_OLDEST;
+  if (levelSent(level) >= needed) return;
+  throw refusal(
+    RefusalReason.VERSION,
+    `node ${nodeId} runs gomsg ${version}, which applies levels up to ${levelSent(level)}, and the cluster writes at level ${needed}: upgrade that node`,
+  );
 }
 
 function checkMember({ nodeNumber, nodeId }: Hello, { purpose, memberId }: AcceptOptions): void {
@@ -191,6 +247,8 @@ function checkMember({ nodeNumber, nodeId }: Hello, { purpose, memberId }: Accep
 
 const DIALLER = 'gomsg peer dialler';
 const ACCEPTOR = 'gomsg peer acceptor';
+/** The side that dials, and finds another cluster than its own. */
+const REFUSER = 'gomsg peer refuser';
 
 function proof(
   secret: string | undefined,
@@ -226,8 +284,14 @@ export function malformed(why: string): LinkRefusedError {
   return refusal(RefusalReason.MALFORMED, why);
 }
 
-function otherCluster(theirs: string, ours: string): LinkRefusedError {
-  return refusal(RefusalReason.CLUSTER, `one node belongs to cluster ${theirs}, the other to ${ours}`);
+interface Belonging {
+  readonly nodeId: string;
+  readonly clusterId: string;
+}
+
+function otherCluster(self: Belonging, other: Belonging, mac = NO_MAC): LinkRefusedError {
+  const message = `node ${self.nodeId} belongs to cluster ${self.clusterId}, and node ${other.nodeId} to cluster ${other.clusterId}: two clusters are never merged`;
+  return new LinkRefusedError(RefusalReason.CLUSTER, message, true, mac);
 }
 
 type Step = Handshake['step'];
@@ -257,14 +321,21 @@ class Talk {
     return bytes;
   }
 
-  /** Waits for a step. What `then` throws as a refusal is told to the other side. */
-  expect<C extends StepCase>(wanted: C, then: (value: StepValue<C>, bytes: Uint8Array) => void): void {
+  /** Waits for a step, or for the refusal in its place. What is thrown as a refusal is told to the other side. */
+  expect<C extends StepCase>(
+    wanted: C,
+    then: (value: StepValue<C>, bytes: Uint8Array) => void,
+    onRefused?: (refused: StepValue<'refused'>) => void,
+  ): void {
     this.#stream.listen({
       message: (bytes) => {
         if (this.#finished) return;
         try {
           const step = decodeStep(bytes);
-          if (step.case === 'refused') throw refusedByOther(step.value);
+          if (step.case === 'refused') {
+            onRefused?.(step.value);
+            throw refusedByOther(step.value);
+          }
           if (step.case !== wanted) throw malformed(`a ${wanted} was due, and ${step.case} came`);
           then(step.value as StepValue<C>, bytes);
         } catch (error) {
@@ -295,9 +366,9 @@ function refusedByOther({ reason, message }: StepValue<'refused'>): LinkRefusedE
 }
 
 /** Tells the other side why there is no stream, and ends it. */
-export function refuse(stream: PeerStream, { reason, message }: LinkRefusedError): void {
+export function refuse(stream: PeerStream, { reason, message, mac }: LinkRefusedError): void {
   if (stream.isClosed) return;
-  stream.write(encodeStep({ case: 'refused', value: { reason, message } }));
+  stream.write(encodeStep({ case: 'refused', value: { reason, message, mac } }));
   stream.end();
 }
 

@@ -11,6 +11,7 @@ const REQUEST: JoinRequest = {
   address: '127.0.0.1:9004',
   hostLabel: 'rack-2',
   version: '1.2.3',
+  level: 1,
   token: 'token-of-node4',
 };
 

@@ -15,6 +15,8 @@ export interface JoinRequest {
   readonly hostLabel?: string | undefined;
   /** Version of its program. */
   readonly version: string;
+  /** Highest level that it applies: see `state/level.ts`. */
+  readonly level: number;
   /**
    * Made up by the candidate before its first try and kept: a repeated request with the same token is the same admission,
    * one with another token is another node that wants the id.
@@ -71,8 +73,8 @@ export function decodeJoinRequest(bytes: Uint8Array): JoinRequest {
   if (candidate === undefined || candidate.nodeId === '' || candidate.address === '') {
     throw new RangeError('a request for admission names no node');
   }
-  const { nodeId, address, hostLabel, version, token } = candidate;
-  return { nodeId, address, hostLabel: hostLabel === '' ? undefined : hostLabel, version, token };
+  const { nodeId, address, hostLabel, version, level, token } = candidate;
+  return { nodeId, address, hostLabel: hostLabel === '' ? undefined : hostLabel, version, level, token };
 }
 
 export function encodeJoinAnswer(answer: JoinAnswer): Buffer {

@@ -146,7 +146,11 @@ describe('a node is refused, with the reason on both sides and one line a side,'
   test.each([
     ['without the secret', { secret: undefined }, /started without one/],
     ['with another secret', { secret: 'another-secret-of-sixteen' }, /does not know the secret/],
-    ['of another cluster', { clusterId: 'other' }, /belongs to cluster other, the other to cluster-of-tests/],
+    [
+      'of another cluster',
+      { clusterId: 'other' },
+      /belongs to cluster other, and node node1 to cluster cluster-of-tests/,
+    ],
     ['whose number is another one’s', { nodeId: 'impostor' }, /impostor \(number 2\) is no member/],
   ])('%s', async (_what, options, why) => {
     const one = await openNode(1);

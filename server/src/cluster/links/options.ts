@@ -76,6 +76,8 @@ export interface LocalNode {
   readonly clusterId: string;
   /** Version of the program. */
   readonly version: string;
+  /** Level at which the cluster writes just now, which another member has to apply. Default: the oldest. */
+  readonly level?: () => number;
 }
 
 /** Where another node is. */
@@ -104,6 +106,19 @@ export interface LinkEvents {
   onJoin(request: JoinRequest): Promise<JoinAnswer>;
   /** The link to a node came up, or was lost. */
   onLinkChange?(node: number, up: boolean): void;
+  /**
+   * A node of another cluster, which knows the same secret, takes this node for a member of its own. It is refused; told
+   * at every try.
+   */
+  onForeignMember?(member: ForeignMember): void;
+}
+
+/** A member of another cluster. */
+export interface ForeignMember {
+  readonly nodeId: string;
+  readonly clusterId: string;
+  /** Address and port that it dials from. */
+  readonly peer: string;
 }
 
 export interface LinkOptions {

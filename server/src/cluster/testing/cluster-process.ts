@@ -10,7 +10,17 @@ import { NodeProcess } from '../../testing/node-process.ts';
 const SETTLE_MS = 25_000;
 const LOOK_MS = 50;
 
-const SECRET = 'a-secret-of-the-tests';
+/** Of every cluster of the tests. */
+export const SECRET = 'a-secret-of-the-tests';
+
+/** What is different for one process. */
+export interface RunOptions {
+  /** Beside those of all nodes. */
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default: a folder of its own, kept until the cluster is disposed of. */
+  readonly dataDir?: string;
+}
 
 export interface ClusterNode {
   readonly name: string;
@@ -49,21 +59,38 @@ export class ClusterProcess implements AsyncDisposable {
   }
 
   /** Starts a further node that joins. */
-  join(): Promise<ClusterNode> {
-    return this.add([`--join=${this.nodes[0]!.address}`]);
+  join(options: RunOptions = {}): Promise<ClusterNode> {
+    return this.add([`--join=${this.nodes[0]!.address}`, ...(options.flags ?? [])], options);
   }
 
-  async add(flags: readonly string[]): Promise<ClusterNode> {
+  async add(flags: readonly string[], options: Omit<RunOptions, 'flags'> = {}): Promise<ClusterNode> {
     const name = `node${this.nodes.length + 1}`;
     const node = { name } as ClusterNode;
     this.nodes.push(node);
-    await this.#run(node, flags, 0);
+    await this.#run(node, { ...options, flags }, 0);
     return node;
   }
 
   /** Starts a node that was stopped or killed, at the address that it had. */
-  async restart(node: ClusterNode): Promise<void> {
-    await this.#run(node, [], Number(node.address.split(':').at(-1)));
+  async restart(node: ClusterNode, options: RunOptions = {}): Promise<void> {
+    await this.#run(node, options, portOf(node));
+  }
+
+  /** Starts a process at the address and with the folder of a node, for tests that expect it to end by itself. */
+  launch(node: ClusterNode, options: RunOptions = {}): NodeProcess {
+    node.process = this.#start(node.name, options, portOf(node));
+    return node.process;
+  }
+
+  /** Of a node of that name, whether or not there is one. */
+  folderOf(name: string): string {
+    return join(this.#folder, name);
+  }
+
+  /** Asks a node to stop, and waits until it has. */
+  async stop(node: ClusterNode): Promise<void> {
+    node.client.close();
+    await node.process.terminate();
   }
 
   async kill(node: ClusterNode): Promise<void> {
@@ -113,20 +140,32 @@ export class ClusterProcess implements AsyncDisposable {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #run(node: ClusterNode, flags: readonly string[], port: number): Promise<void> {
-    node.process = NodeProcess.start({
+  async #run(node: ClusterNode, options: RunOptions, port: number): Promise<void> {
+    node.process = this.#start(node.name, options, port);
+    node.address = await node.process.ready;
+    node.client = new NodeClient(node.address);
+  }
+
+  #start(
+    name: string,
+    { flags = [], env, dataDir = this.folderOf(name) }: RunOptions,
+    port: number,
+  ): NodeProcess {
+    return NodeProcess.start({
       port,
-      env: this.#env,
+      env: { ...this.#env, ...env },
       flags: [
         '--cluster',
-        `--node-id=${node.name}`,
+        `--node-id=${name}`,
         `--cluster-secret=${SECRET}`,
-        `--data-dir=${join(this.#folder, node.name)}`,
+        `--data-dir=${dataDir}`,
         ...this.#flags,
         ...flags,
       ],
     });
-    node.address = await node.process.ready;
-    node.client = new NodeClient(node.address);
   }
+}
+
+function portOf({ address }: ClusterNode): number {
+  return Number(address.split(':').at(-1));
 }

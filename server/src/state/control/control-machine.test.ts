@@ -1,14 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { replicaId } from '../../cluster/replica-id.ts';
 import {
+  AdmitNodeSchema,
   ChangeSettingSchema,
   PlaceGroupSchema,
   PreferLeaderSchema,
+  RaiseLevelSchema,
   SetReplicationSchema,
   UpdateNodeSchema,
 } from '../../gen/gomsg/internal/v1/control_pb.js';
 import { ErrorReason } from '../../gen/gomsg/v1/common_pb.js';
 import { GroupState } from '../group-state.ts';
+import { LEVEL, LevelTooNewError } from '../level.ts';
 import { ModelStore } from '../testing/model-store.ts';
 import { CONTROL_GROUP } from './limits.ts';
 import { controlMethod } from './method-numbers.ts';
@@ -219,6 +222,68 @@ it('a node that was restarted elsewhere tells only what changed', () => {
   });
 });
 
+describe('the level', () => {
+  const at = (nodeId: string, level: number) => ({ ...facts(nodeId), level });
+  const admit = (driver: ControlDriver, nodeId: string, level: number) =>
+    driver.run(controlMethod.admitNode, AdmitNodeSchema, {
+      node: at(nodeId, level),
+      nonce: Buffer.from(nodeId),
+    });
+  const raise = (driver: ControlDriver, level: number) =>
+    driver.run(controlMethod.raiseLevel, RaiseLevelSchema, { level });
+
+  it('is that of the founder, and a node that does not apply it is not admitted', () => {
+    const driver = new ControlDriver();
+    driver.found({ node: at('node1', 3) });
+    expect(driver.machine.cluster?.level).toBe(3);
+    expect(admit(driver, 'node2', 2)).toMatchObject({
+      reason: ErrorReason.CONDITION_FAILED,
+      message: expect.stringContaining('upgrade gomsg on that node'),
+    });
+    admit(driver, 'node2', 3);
+    expect(driver.machine.members().map(({ nodeId, level }) => [nodeId, level])).toEqual([
+      ['node1', 3],
+      ['node2', 3],
+    ]);
+  });
+
+  it('is 1 for programs that do not say theirs', () => {
+    const { machine } = founded('node2');
+    expect(machine.cluster?.level).toBe(1);
+    expect(machine.member(2)?.level).toBe(1);
+  });
+
+  it('is raised no further than every member applies, and never lowered', () => {
+    const driver = founded('node2');
+    const update = (node: number, level: number) =>
+      driver.run(controlMethod.updateNode, UpdateNodeSchema, { node, level });
+    update(1, LEVEL + 1);
+    expect(raise(driver, LEVEL + 1)).toMatchObject({
+      reason: ErrorReason.CONDITION_FAILED,
+      subject: 'node2',
+    });
+    expect(raise(driver, LEVEL)).toHaveLength(0);
+    expect(driver.machine.cluster?.level).toBe(LEVEL);
+  });
+
+  it('that this program does not apply stops it: what comes next may be written at it', () => {
+    const driver = founded();
+    driver.run(controlMethod.updateNode, UpdateNodeSchema, { node: 1, level: LEVEL + 1 });
+    expect(() => raise(driver, LEVEL + 1)).toThrow(LevelTooNewError);
+  });
+
+  it('of a member cannot fall below that of the cluster, and all of it outlives a restart', () => {
+    const driver = new ControlDriver();
+    driver.found({ node: at('node1', 3) });
+    driver.restart();
+    expect(driver.run(controlMethod.updateNode, UpdateNodeSchema, { node: 1, level: 2 })).toMatchObject({
+      reason: ErrorReason.CONDITION_FAILED,
+    });
+    expect(driver.machine.cluster?.level).toBe(3);
+    expect(driver.machine.member(1)?.level).toBe(3);
+  });
+});
+
 it('replication and settings outlive a restart', () => {
   const driver = founded();
   driver.run(controlMethod.setReplication, SetReplicationSchema, { replication: 5 });
@@ -253,6 +318,7 @@ it('a listener is told of each change once', () => {
     memberChanged: (node) => told.push(`member ${node}`),
     placementChanged: (group) => told.push(`placement ${group}`),
     replicationChanged: () => told.push('replication'),
+    levelRaised: () => told.push('level'),
     settingChanged: (name) => told.push(`setting ${name}`),
     reloaded: () => told.push('reloaded'),
   };

@@ -17,6 +17,7 @@ import {
   MarkLeftSchema,
   PlaceGroupSchema,
   PreferLeaderSchema,
+  RaiseLevelSchema,
   SetReplicationSchema,
   UpdateNodeSchema,
 } from '../../gen/gomsg/internal/v1/control_pb.js';
@@ -41,6 +42,8 @@ export interface ClusterFacts {
   readonly epoch: number;
   /** Replicas that a group is to have where there are nodes enough. */
   readonly replication: number;
+  /** Level at which its members write: see `state/level.ts`. */
+  readonly level: number;
 }
 
 /** What a node reads of the control state. Views hold between two entries only: look them up anew. */
@@ -139,6 +142,8 @@ export class ControlMachine implements Machine, ControlView {
         return this.#placement.setReplication(decoded(SetReplicationSchema, command), listener);
       case controlMethod.changeSetting:
         return this.#placement.changeSetting(decoded(ChangeSettingSchema, command), listener);
+      case controlMethod.raiseLevel:
+        return this.#membership.raiseLevel(decoded(RaiseLevelSchema, command), listener);
       default:
         return {
           reason: ErrorReason.METHOD_NOT_FOUND,

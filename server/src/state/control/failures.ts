@@ -69,6 +69,21 @@ export function placementChanged(placement: GroupPlacement, expected: number): F
   };
 }
 
+export function tooOld(nodeId: string, level: number, needed: number): Failure {
+  return {
+    reason: ErrorReason.CONDITION_FAILED,
+    subject: nodeId,
+    message: `node ${nodeId} applies what is written up to level ${level}, and the cluster writes at level ${needed}: upgrade gomsg on that node`,
+  };
+}
+
+export function notAllApply(member: MemberView, level: number): Failure {
+  return refused(
+    member,
+    `node ${member.nodeId} applies levels up to ${member.level}: the cluster cannot write at level ${level}`,
+  );
+}
+
 export function invalid(message: string): Failure {
   return { reason: ErrorReason.INVALID_REQUEST, message };
 }

@@ -11,6 +11,8 @@ export interface ControlListener {
   placementChanged(group: number): void;
   /** The number of replicas that groups are to have changed. */
   replicationChanged(): void;
+  /** The level at which the cluster writes was raised. */
+  levelRaised(): void;
   /** A setting of the cluster was set or removed. */
   settingChanged(name: string): void;
   /** Everything was read anew from the store. */

@@ -1,4 +1,5 @@
 /** A node as the cluster knows it. */
+import { levelSent } from '../level.ts';
 
 /**
  * - `active`: takes replicas;
@@ -17,6 +18,8 @@ export interface MemberView {
   readonly hostLabel: string;
   /** Version of its program. */
   readonly version: string;
+  /** Highest level that its program applies: see `state/level.ts`. */
+  readonly level: number;
   readonly standing: Standing;
   /** Stamp of the entry that admitted it, in Unix milliseconds. */
   readonly admittedAt_ms: number;
@@ -31,11 +34,12 @@ export class Member implements MemberView {
   address: string;
   hostLabel: string;
   version: string;
+  level: number;
   standing: Standing = 'active';
 
   constructor(
     number: number,
-    facts: { nodeId: string; address: string; hostLabel: string; version: string },
+    facts: { nodeId: string; address: string; hostLabel: string; version: string; level: number },
     nonce: Uint8Array,
     admittedAt_ms: number,
   ) {
@@ -44,6 +48,7 @@ export class Member implements MemberView {
     this.address = facts.address;
     this.hostLabel = facts.hostLabel;
     this.version = facts.version;
+    this.level = levelSent(facts.level);
     this.nonce = nonce;
     this.admittedAt_ms = admittedAt_ms;
   }

@@ -8,9 +8,11 @@ import {
   type MarkLeaving,
   type MarkLeft,
   type NodeFacts,
+  type RaiseLevel,
   type UpdateNode,
 } from '../../gen/gomsg/internal/v1/control_pb.js';
 import type { Failure, Outcome } from '../failure.ts';
+import { LEVEL, LevelTooNewError, levelSent } from '../level.ts';
 import { factsProblem, newcomerProblem, replicationProblem, slotsProblem } from './checks.ts';
 import type { ControlTable } from './control-table.ts';
 import {
@@ -20,9 +22,11 @@ import {
   invalidSettings,
   lastNode,
   nodeNotFound,
+  notAllApply,
   notFounded,
   stillHolding,
   stillStaying,
+  tooOld,
 } from './failures.ts';
 import { GroupPlacement } from './group-placement.ts';
 import { CONTROL_GROUP } from './limits.ts';
@@ -66,6 +70,7 @@ export class MembershipCommands {
       epoch: 0,
       replication: request.replication,
       nextNode: FIRST_NODE,
+      level: levelSent(request.node!.level),
     };
     this.#table.cluster = record;
     const epoch = this.#table.nextEpoch(record);
@@ -92,6 +97,8 @@ export class MembershipCommands {
       const isRepeated = known.standing !== 'left' && sameBytes(known.nonce, request.nonce);
       return isRepeated ? admission(cluster, known) : idUsed(known);
     }
+    const level = levelSent(facts.level);
+    if (level < cluster.level) return tooOld(facts.nodeId, level, cluster.level);
     if (cluster.nextNode > NODE_NUMBER_MAX) {
       return invalidSettings(facts.nodeId, `a cluster admits at most ${NODE_NUMBER_MAX} nodes in its life`);
     }
@@ -111,14 +118,25 @@ export class MembershipCommands {
       version: request.version ?? '',
     });
     if (problem) return problem;
-    const { address = member.address, hostLabel = member.hostLabel, version = member.version } = request;
+    const {
+      address = member.address,
+      hostLabel = member.hostLabel,
+      version = member.version,
+      level = member.level,
+    } = request;
     if (address === '') return invalid('a node has an address');
-    if (address === member.address && hostLabel === member.hostLabel && version === member.version) {
-      return DONE;
-    }
+    const { level: needed } = this.#table.cluster!;
+    if (level < needed) return tooOld(member.nodeId, level, needed);
+    const isSame =
+      address === member.address &&
+      hostLabel === member.hostLabel &&
+      version === member.version &&
+      level === member.level;
+    if (isSame) return DONE;
     member.address = address;
     member.hostLabel = hostLabel;
     member.version = version;
+    member.level = level;
     this.#changed(member, listener);
     return DONE;
   }
@@ -150,6 +168,21 @@ export class MembershipCommands {
     }
     this.#enrol(this.#changed(member, listener));
     listener?.placementChanged(CONTROL_GROUP);
+    return DONE;
+  }
+
+  /** @throws LevelTooNewError on a node that does not apply the level: what comes next may be written at it */
+  raiseLevel({ level }: RaiseLevel, listener: ControlListener | undefined): Outcome {
+    const { cluster } = this.#table;
+    if (cluster === undefined) return notFounded;
+    if (level <= cluster.level) return DONE;
+    for (const member of this.#table.members()) {
+      if (member.standing !== 'left' && member.level < level) return notAllApply(member, level);
+    }
+    if (level > LEVEL) throw new LevelTooNewError('what the cluster writes from here on', level);
+    cluster.level = level;
+    this.#table.nextEpoch(cluster);
+    listener?.levelRaised();
     return DONE;
   }
 

@@ -9,4 +9,5 @@ export const controlMethod = {
   preferLeader: 1407,
   setReplication: 1408,
   changeSetting: 1409,
+  raiseLevel: 1410,
 } as const;

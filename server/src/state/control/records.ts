@@ -1,4 +1,5 @@
 /** Records of the cluster, its nodes and groups: a version byte, then varints and texts with their length in front. */
+import { LEVEL_OLDEST } from '../level.ts';
 import { ByteReader, ByteWriter } from '../wire.ts';
 import { GroupPlacement } from './group-placement.ts';
 import { Member, type Standing } from './member.ts';
@@ -15,6 +16,8 @@ export interface ClusterRecord {
   replication: number;
   /** Number that the next node gets. */
   nextNode: number;
+  /** Level at which its members write: see `state/level.ts`. */
+  level: number;
 }
 
 /** How standings are written. */
@@ -23,7 +26,7 @@ const standings: readonly Standing[] = ['active', 'leaving', 'left'];
 export function encodeCluster(cluster: ClusterRecord): Uint8Array {
   const writer = text(start(), cluster.clusterId);
   writer.varint(cluster.foundedAt_ms).varint(cluster.epoch);
-  return writer.varint(cluster.replication).varint(cluster.nextNode).view();
+  return writer.varint(cluster.replication).varint(cluster.nextNode).varint(cluster.level).view();
 }
 
 export function decodeCluster(record: Uint8Array): ClusterRecord {
@@ -34,13 +37,14 @@ export function decodeCluster(record: Uint8Array): ClusterRecord {
     epoch: reader.varint(),
     replication: reader.varint(),
     nextNode: reader.varint(),
+    level: readLevel(reader),
   };
 }
 
 export function encodeMember(member: Member): Uint8Array {
   const writer = start().varint(standings.indexOf(member.standing)).varint(member.admittedAt_ms);
   for (const fact of [member.nodeId, member.address, member.hostLabel, member.version]) text(writer, fact);
-  return writer.varint(member.nonce.length).bytes(member.nonce).view();
+  return writer.varint(member.nonce.length).bytes(member.nonce).varint(member.level).view();
 }
 
 export function decodeMember(number: number, record: Uint8Array): Member {
@@ -54,7 +58,8 @@ export function decodeMember(number: number, record: Uint8Array): Member {
     hostLabel: readText(reader),
     version: readText(reader),
   };
-  const member = new Member(number, facts, reader.bytes(reader.varint()).slice(), admittedAt_ms);
+  const nonce = reader.bytes(reader.varint()).slice();
+  const member = new Member(number, { ...facts, level: readLevel(reader) }, nonce, admittedAt_ms);
   member.standing = standing;
   return member;
 }
@@ -108,6 +113,11 @@ function open(record: Uint8Array, what: string): ByteReader {
     throw new Error(`a ${what} record has version ${version}; this program knows ${VERSION}`);
   }
   return reader;
+}
+
+/** Behind all that records had before there were levels. */
+function readLevel(reader: ByteReader): number {
+  return reader.done ? LEVEL_OLDEST : reader.varint();
 }
 
 function readText(reader: ByteReader): string {

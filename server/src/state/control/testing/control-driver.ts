@@ -30,7 +30,7 @@ export const TWO_GROUPS = [
 
 export interface Founding {
   readonly clusterId: string;
-  readonly node: Partial<ReturnType<typeof facts>>;
+  readonly node: Partial<ReturnType<typeof facts>> & { readonly level?: number };
   readonly nonce: Uint8Array;
   readonly groups: typeof TWO_GROUPS;
   readonly replication: number;
