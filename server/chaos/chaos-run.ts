@@ -156,18 +156,19 @@ class ChaosRun implements AsyncDisposable {
     stopWriters.abort();
     await this.#findings(() => within(LANES_END_MAX_MS, Promise.all(writers), 'writers had no answer'));
 
-    let isDrained = false;
+    const keyReaders: KeyCaller[] = [
+      new RoutedCaller(client),
+      ...cluster.nodes.map((node) => this.#pinned(node.door.address)),
+    ];
+    // Each by itself: what cannot be read back must not make the rest look lost.
     await this.#findings(async () => {
-      const callers: KeyCaller[] = [
-        new RoutedCaller(client),
-        ...cluster.nodes.map((node) => this.#pinned(node.door.address)),
-      ];
-      if (!(await readBack(this.#keys, callers))) throw new HungError('a key could not be read at the end');
-      await drainQueue(client, new Popper(99, client, this.#queue, this.#own()));
-      await settleTopic(client, this.#stream);
-      await probes.settle();
-      isDrained = true;
+      if (!(await readBack(this.#keys, keyReaders)))
+        throw new HungError('a key could not be read at the end');
     });
+    const lastPopper = new Popper(99, client, this.#queue, this.#own());
+    const isQueueDrained = await this.#findings(() => drainQueue(client, lastPopper));
+    const isTopicSettled = await this.#findings(() => settleTopic(client, this.#stream));
+    await this.#findings(() => probes.settle());
     stopReaders.abort();
     stopWatching.abort();
     await this.#findings(() => within(LANES_END_MAX_MS, broken, 'readers did not end'));
@@ -176,8 +177,8 @@ class ChaosRun implements AsyncDisposable {
     const { disturbances } = this.#timeline;
     const registers = this.#keys.registers.history();
     const counters = this.#keys.counters.history();
-    this.#violations.push(...this.#queue.check(disturbances, isDrained));
-    this.#violations.push(...this.#stream.check(disturbances, isDrained));
+    this.#violations.push(...this.#queue.check(disturbances, isQueueDrained));
+    this.#violations.push(...this.#stream.check(disturbances, isTopicSettled));
     this.#violations.push(...probes.check());
     const verdict = await judgeKeys(registers, counters);
     this.#violations.push(...verdict.violations);
@@ -265,10 +266,15 @@ class ChaosRun implements AsyncDisposable {
     ];
   }
 
-  /** What hangs or ends wrongly is a finding of the run like others, and its histories are looked at all the same. */
-  async #findings(work: () => Promise<unknown>): Promise<void> {
+  /**
+   * What hangs or ends wrongly is a finding of the run like others, and its histories are looked at all the same.
+   *
+   * @returns whether there was none
+   */
+  async #findings(work: () => Promise<unknown>): Promise<boolean> {
     try {
       await work();
+      return true;
     } catch (error) {
       this.#timeline.say(String(error));
       if (error instanceof HungError) {
@@ -279,6 +285,7 @@ class ChaosRun implements AsyncDisposable {
         const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
         this.#violations.push({ rule: 'nothing fails that nobody expects to', detail });
       }
+      return false;
     }
   }
 

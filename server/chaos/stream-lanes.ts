@@ -103,6 +103,10 @@ export class StreamLedger {
   }
 
   check(disturbances: readonly Disturbance[], isDrained: boolean): readonly Violation[] {
+    if (this.log.size < PARTITIONS) {
+      const detail = `only ${this.log.size} of ${PARTITIONS} partitions could be read at the end`;
+      return [{ rule: 'the topic can be read', detail }];
+    }
     const { deliveries, commits, positions } = this;
     return checkStream({
       publishes: this.publishes,
