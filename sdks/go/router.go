@@ -15,6 +15,10 @@ import (
 // topologyInterval: the topology is fetched at most once in it.
 const topologyInterval = 500 * time.Millisecond
 
+// topologyRenewal: while a node is connected the topology is fetched this often, whatever happens. Nodes that join are of
+// no use to a client that never hears of them, and when the last one that it knows leaves, it has nowhere to go.
+const topologyRenewal = 5 * time.Second
+
 // router knows the nodes and says which one takes a call.
 //
 // Until it knows of a cluster of several nodes, everything goes to one of the addresses that the client was given, never
@@ -32,6 +36,8 @@ type router struct {
 	tasks, receivers sync.WaitGroup
 	// Holds a token when the topology is to be fetched.
 	wanted chan struct{}
+	// Time between two fetches that nothing asks for. Set before the first connection.
+	renewal time.Duration
 
 	nodes map[string]*node
 	// Position in seeds of the one that is used.
@@ -48,7 +54,7 @@ func newRouter(options ConnectOptions, seeds []string, dialOptions []grpc.DialOp
 	ctx, cancel := context.WithCancel(context.Background())
 	return &router{
 		options: options, dialOptions: dialOptions, seeds: seeds, ctx: ctx, cancel: cancel,
-		wanted: make(chan struct{}, 1), nodes: make(map[string]*node),
+		wanted: make(chan struct{}, 1), renewal: topologyRenewal, nodes: make(map[string]*node),
 	}
 }
 
@@ -230,12 +236,22 @@ func (r *router) wantTopology() {
 	}
 }
 
-// refresh fetches the topology whenever it is wanted. A failure is told and no more: what needs the topology asks again.
+// refresh fetches the topology whenever it is wanted, and when it has been known for a while. A failure is told and no more: what needs the topology asks again.
 func (r *router) refresh() {
 	defer r.tasks.Done()
+	renewal := time.NewTicker(r.renewal)
+	defer renewal.Stop()
 	for {
 		select {
 		case <-r.wanted:
+		case <-renewal.C:
+			// Never a reason to connect.
+			r.dispatcher.mu.Lock()
+			connected := r.isConnected()
+			r.dispatcher.mu.Unlock()
+			if !connected {
+				continue
+			}
 		case <-r.ctx.Done():
 			return
 		}

@@ -257,6 +257,28 @@ func TestALoneNodeIsReachedAtTheGivenAddressOnly(t *testing.T) {
 	}
 }
 
+func TestNodesThatJoinAreFoundThoughNothingGoesWrong(t *testing.T) {
+	c := startCluster(t, 2)
+	c.mu.Lock()
+	c.forwarding = true
+	all := c.nodes
+	c.nodes = all[:1]
+	c.mu.Unlock()
+	client := c.connect(t, all[0].address)
+	client.router.renewal = 5 * time.Millisecond
+	set(t, client, "key")
+	c.mu.Lock()
+	c.nodes = all
+	c.mu.Unlock()
+	c.lead(1, 1)
+	for deadline := time.Now().Add(10 * time.Second); c.lastWrite() != 1; {
+		if time.Now().After(deadline) {
+			t.Fatal("the second node never got a write")
+		}
+		set(t, client, "key")
+	}
+}
+
 func TestANodeThatCameBackIsUsedAgain(t *testing.T) {
 	c := startCluster(t, 2)
 	c.lead(1, 1)

@@ -84,6 +84,21 @@ async def test_a_leader_that_was_lost_once_is_used_again(fake: FakeNode) -> None
                     await client.kv.exists("k")
 
 
+async def test_nodes_that_join_are_found_though_nothing_goes_wrong(
+    fake: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gomsg._routing.router.RENEWAL_INTERVAL_SECONDS", 0.01)
+    async with FakeNode() as joining, gomsg.connect(fake.address) as client:
+        fake.topology.nodes.add(node_id="a", address=fake.address)
+        fake.topology.groups.add(group=1, leader_node_id="a").slots.add(first=0, last=16_383)
+        await client.kv.exists("k")
+        fake.topology.nodes.add(node_id="b", address=joining.address)
+        fake.topology.groups[0].leader_node_id = "b"
+        async with asyncio.timeout(5):
+            while not joining.calls:
+                await client.kv.exists("k")
+
+
 async def test_a_leader_with_an_address_that_leads_nowhere_is_done_without(fake: FakeNode) -> None:
     for node_id, address in (("a", fake.address), ("b", "no-such-host.invalid:9000")):
         fake.topology.nodes.add(node_id=node_id, address=address)

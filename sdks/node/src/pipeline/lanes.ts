@@ -16,6 +16,12 @@ const LEADER_LANES_MAX = 64;
 /** The topology is asked for no more often than this. */
 const REFRESH_INTERVAL_MS = 500;
 
+/**
+ * While a node is connected the topology is asked for this often, whatever happens: nodes that join are of no use to a
+ * client that never hears of them, and when the last one that it knows leaves, it has nowhere to go.
+ */
+const RENEWAL_INTERVAL_MS = 5_000;
+
 export const getTopology = pipelineMethod(ClusterService.method.getTopology);
 
 export class Lanes {
@@ -29,6 +35,7 @@ export class Lanes {
   #fetching = false;
   #fetchedAt_ms = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
+  #renewal: NodeJS.Timeout | undefined;
   #closed = false;
 
   /** `fetch` asks for the topology and answers later through `learn` or `fetchFailed`. */
@@ -133,9 +140,14 @@ export class Lanes {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#renewal);
   }
 
   #fetchNow(): void {
+    // Never a reason to connect, nor for the process to go on.
+    this.#renewal ??= setInterval(() => {
+      if (this.home.connection.stands) this.refresh();
+    }, RENEWAL_INTERVAL_MS).unref();
     this.#fetching = true;
     this.#fetchedAt_ms = performance.now();
     this.#fetch();

@@ -231,4 +231,27 @@ describe('calls to a node that runs alone', () => {
     expect(keysAt(other)).toEqual([]);
     expect(new Set(keysAt(entry)).size).toBe(high.length + 1);
   });
+
+  it('find the nodes that join it, though nothing goes wrong, and go on by them when it leaves', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] });
+    try {
+      const [entry, other] = [nodes[0]!, nodes[1]!];
+      entry.rule = (call) => (call.method === GET_TOPOLOGY ? topology([entry]) : undefined);
+      leaders = [0, 0];
+      await client.call(increment, { key: low[0]! });
+      await entry.until(() => entry.calls.some(({ method }) => method === GET_TOPOLOGY));
+      entry.rule = (call) => (call.method === GET_TOPOLOGY ? topology([entry, other]) : undefined);
+      leaders = [1, 1];
+      await vi.waitUntil(async () => {
+        vi.advanceTimersByTime(5_000);
+        await client.call(increment, { key: low[0]! });
+        return keysAt(other).length > 0;
+      });
+      entry.stop();
+      await client.call(increment, { key: low[1]! });
+      expect(keysAt(other)).toContain(low[1]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
 });

@@ -11,6 +11,10 @@ from .topology import SlotMap
 REFRESH_INTERVAL_SECONDS = 0.5
 """The topology is asked for at most this often."""
 
+RENEWAL_INTERVAL_SECONDS = 5.0
+"""While a node is connected the topology is asked for this often, whatever happens: nodes that join are of no use to a
+client that never hears of them, and when the last one that it knows leaves, it has nowhere to go."""
+
 _KNOWN_ADDRESSES_MAX = 256
 
 
@@ -29,6 +33,7 @@ class Router:
         self._map: SlotMap | None = None
         self._fetched_at = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
+        self._renewal: asyncio.TimerHandle | None = None
 
     @property
     def epoch(self) -> int:
@@ -58,6 +63,7 @@ class Router:
         """A node cannot be reached: turns to the next, unless that was done already."""
         if address == self.home:
             self._position = (self._position + 1) % len(self.addresses)
+            self._stop_renewal()  # Never a reason to connect; the next connection asks anyway.
         if self._map is not None and self._map.is_cluster:
             self.refresh()
 
@@ -79,8 +85,16 @@ class Router:
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._stop_renewal()
 
     def _ask(self) -> None:
         self._timer = None
         self._fetched_at = self._loop.time()
+        self._stop_renewal()
+        self._renewal = self._loop.call_later(RENEWAL_INTERVAL_SECONDS, self.refresh)
         self._fetch()
+
+    def _stop_renewal(self) -> None:
+        if self._renewal is not None:
+            self._renewal.cancel()
+            self._renewal = None
