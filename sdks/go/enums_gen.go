@@ -138,7 +138,7 @@ type MovePhase string
 
 // Values of MovePhase.
 const (
-	// MovePhaseWaiting says: It has not begun, or nobody leads the group just now.
+	// MovePhaseWaiting says: It has not begun.
 	MovePhaseWaiting MovePhase = "waiting"
 	// MovePhaseCatchingUp says: New replicas receive what the group has; they do not vote yet.
 	MovePhaseCatchingUp MovePhase = "catching_up"

@@ -153,9 +153,9 @@ type GroupStatus struct {
 	Slots int
 	// Index up to which the answering node's state is on disk outside the log; 0 where it holds no replica.
 	FlushedIndex uint64
-	// Writes applied a second, as a running average; 0 while it is not measured, and on a node that runs alone.
+	// Writes applied a second, an average that forgets half of what was every 30 s; 0 on a node that runs alone.
 	WritesPerSecond float64
-	// Reads that the leader answered a second; 0 as above.
+	// Reads that the leader answered a second, averaged likewise; 0 on a node that runs alone.
 	ReadsPerSecond float64
 	// Bytes of keys, values, messages and history.
 	Bytes uint64

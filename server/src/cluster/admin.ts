@@ -12,6 +12,7 @@ export interface AdminParts {
   readonly control: () => ControlView;
   readonly proposals: ControlProposals;
   readonly links: Pick<PeerLinks, 'call'>;
+  readonly isUp: (node: number) => boolean;
   /** Asks the node that waits at an address to join the cluster by way of this one. Rejects with `GomsgError`. */
   readonly invite: (nodeId: string, address: string) => Promise<void>;
 }
@@ -37,10 +38,30 @@ export class Admin implements ClusterAdmin {
     await this.#parts.invite(nodeId, address);
   }
 
-  async leave(nodeId: string): Promise<void> {
+  async leave(nodeId: string, fewerReplicas: boolean): Promise<void> {
     const number = this.#parts.control().numberOf(nodeId);
     if (number === undefined) throw notFound(nodeId);
-    await this.#parts.proposals.markLeaving(number);
+    if (!fewerReplicas) this.#checkHeirs(number, nodeId);
+    await this.#parts.proposals.markLeaving(number, !fewerReplicas);
+  }
+
+  /**
+   * Where too few of the others are up, the move would have to wait for them, with the node neither here nor gone.
+   * @throws GomsgError CONDITION_FAILED
+   */
+  #checkHeirs(number: number, nodeId: string): void {
+    const { control, isUp } = this.#parts;
+    const { cluster, members } = { cluster: control().cluster, members: control().members() };
+    const others = members.filter((member) => member.number !== number && member.standing === 'active');
+    const down = others.filter((member) => !isUp(member.number)).map((member) => member.nodeId);
+    const wanted = Math.min(cluster?.replication ?? 0, others.length);
+    if (down.length === 0 || others.length - down.length >= wanted) return;
+    const names = down.join(' and ');
+    throw new GomsgError({
+      reason: ErrorReason.CONDITION_FAILED,
+      message: `without node ${nodeId} ${others.length - down.length} nodes are up to hold ${wanted} replicas of each group: start ${names} again, let another node join first, or ask again with fewer replicas (--fewer-replicas), and the move waits for them`,
+      subject: nodeId,
+    });
   }
 
   ask(nodeId: string, { number: method, payload, context, reply }: UnaryCall): void {

@@ -117,6 +117,14 @@ export class LoneNode implements ClusterView, StreamNodes {
     return ready ? [] : reasons;
   }
 
+  warnings(): readonly string[] {
+    return [];
+  }
+
+  moves(): [] {
+    return [];
+  }
+
   sampler(): () => ClusterStats {
     const { host, metrics, dataDir, startedAt_ms, clock } = this.#parts;
     const states = () => host.groups.map(({ state }) => state);

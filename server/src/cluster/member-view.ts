@@ -3,11 +3,11 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import {
   type ClusterStats,
   ClusterStatsSchema,
+  type GroupMoveSchema,
   type GroupStatusSchema,
   type GroupTopologySchema,
   type NodeSchema,
   NodeState,
-  type NodeStatsSchema,
 } from '../gen/gomsg/v1/cluster_pb.js';
 import type { Health, HealthReport } from '../observe/health.ts';
 import type { ClusterAdmin, ClusterView } from '../services/cluster-service.ts';
@@ -19,9 +19,11 @@ import type { MemberView as Member } from '../state/control/member.ts';
 import { msToTimestamp } from '../state/durations.ts';
 import type { Identity } from './identity.ts';
 import type { LeaderTable } from './leader-table.ts';
-import type { NodeFigures } from './node-figures.ts';
+import { type Move, moveMessage, moveOf } from './moves.ts';
+import { type FigureSampler, sumOf } from './node-figures.ts';
 import { nodeOf } from './replica-id.ts';
 import type { LedGroup, NodeReport, Reports } from './reports.ts';
+import { warningsOf } from './warnings.ts';
 
 export interface MemberViewParts {
   readonly identity: Identity;
@@ -30,9 +32,11 @@ export interface MemberViewParts {
   readonly reports: Reports;
   /** What the leader of a group tells of it. */
   readonly ledReport: (group: number) => LedGroup | undefined;
+  /** How far this node's replica of a group is; undefined where it has none. */
+  readonly indexesOf: (group: number) => { readonly applied: number; readonly flushed: number } | undefined;
   /** What this node would report of itself now. */
   readonly ownReport: () => NodeReport;
-  readonly sampleFigures: () => () => NodeFigures;
+  readonly sampleFigures: () => FigureSampler;
   readonly health: Health;
   readonly admin: ClusterAdmin;
   readonly clock: () => number;
@@ -73,6 +77,11 @@ export class MemberClusterView implements ClusterView, StreamNodes {
 
   nodes(): MessageInitShape<typeof NodeSchema>[] {
     const leader = this.#parts.leaders.leaderOf(CONTROL_GROUP);
+    const moves = this.#moves();
+    const countOf = (nodes: readonly number[], node: number): number =>
+      nodes.filter((one) => one === node).length;
+    const arriving = moves.flatMap(({ to }) => to);
+    const departing = moves.flatMap(({ from }) => from);
     return this.#members().map((member) => {
       const report = this.#reportOf(member.number);
       return {
@@ -83,8 +92,12 @@ export class MemberClusterView implements ClusterView, StreamNodes {
         version: report?.version || member.version,
         hostLabel: member.hostLabel,
         ...(report?.startedAt && { startedAt: report.startedAt }),
-        replicas: report?.replicas.length ?? 0,
-        leaders: report?.led.filter(({ group }) => group !== CONTROL_GROUP).length ?? 0,
+        replicas: this.#replicasOn(member.number),
+        leaders: this.#dataPlacements().filter(
+          ({ group }) => this.#parts.leaders.leaderOf(group) === member.number,
+        ).length,
+        replicasArriving: countOf(arriving, member.number),
+        replicasDeparting: countOf(departing, member.number),
       };
     });
   }
@@ -95,11 +108,17 @@ export class MemberClusterView implements ClusterView, StreamNodes {
       const led = this.#parts.ledReport(placement.group);
       const voters = led?.voters.map(Number) ?? placement.desired.voters;
       const learners = led?.learners.map(Number) ?? placement.desired.learners;
+      const indexes = this.#parts.indexesOf(placement.group);
       return {
         group: placement.group,
         leaderNodeId: this.#nodeId(leader),
         term: led?.term ?? 0n,
         commitIndex: led?.commitIndex ?? 0n,
+        appliedIndex: BigInt(indexes?.applied ?? 0),
+        flushedIndex: BigInt(indexes?.flushed ?? 0),
+        writesPerSecond: led?.load?.writesPerSecond ?? 0,
+        readsPerSecond: led?.load?.readsPerSecond ?? 0,
+        bytes: led?.load?.bytes ?? 0n,
         voterNodeIds: voters.map((replica) => this.#nodeId(nodeOf(replica))).sort(),
         learnerNodeIds: learners.map((replica) => this.#nodeId(nodeOf(replica))).sort(),
         slots: slotsOf(placement),
@@ -137,6 +156,14 @@ export class MemberClusterView implements ClusterView, StreamNodes {
     ];
   }
 
+  warnings(): string[] {
+    return warningsOf(this.#control, (node) => this.#replicasOn(node));
+  }
+
+  moves(): MessageInitShape<typeof GroupMoveSchema>[] {
+    return this.#moves().map((move) => moveMessage(move, (node) => this.#nodeId(node)));
+  }
+
   health(): HealthReport {
     return this.#parts.health.report();
   }
@@ -146,7 +173,7 @@ export class MemberClusterView implements ClusterView, StreamNodes {
     return () => {
       const own = sampleOwn();
       const nodes = this.#members().map(({ number, nodeId }) => ({
-        ...(number === this.#parts.identity.nodeNumber ? own : (this.#parts.reports.of(number)?.stats ?? {})),
+        ...(number === this.#parts.identity.nodeNumber ? own : (this.#reportOf(number)?.stats ?? {})),
         nodeId,
       }));
       return create(ClusterStatsSchema, {
@@ -177,10 +204,39 @@ export class MemberClusterView implements ClusterView, StreamNodes {
     return number === this.#parts.identity.nodeNumber || this.#parts.reports.isAlive(number);
   }
 
+  /** Undefined for a node that is down: what it said last is not true any more. */
   #reportOf(number: number): NodeReport | undefined {
-    return number === this.#parts.identity.nodeNumber
-      ? this.#parts.ownReport()
-      : this.#parts.reports.of(number);
+    if (number === this.#parts.identity.nodeNumber) return this.#parts.ownReport();
+    return this.#parts.reports.isAlive(number) ? this.#parts.reports.of(number) : undefined;
+  }
+
+  #moves(): Move[] {
+    const reports = this.#members().map(({ number }) => ({ number, report: this.#reportOf(number) }));
+    return this.#dataPlacements().flatMap((placement) => {
+      const { group } = placement;
+      const holders = reports.filter(({ report }) => report?.replicas.includes(group));
+      const move = moveOf(
+        placement,
+        this.#parts.ledReport(group),
+        holders.map(({ number }) => number),
+      );
+      return move === undefined ? [] : [move];
+    });
+  }
+
+  /** Data groups of which a node has a replica: as it says, or while it is down as the others count it. */
+  #replicasOn(number: number): number {
+    const report = this.#reportOf(number);
+    if (report !== undefined) return report.replicas.length;
+    return this.#dataPlacements().filter((placement) =>
+      this.#membersOf(placement).some((replica) => nodeOf(replica) === number),
+    ).length;
+  }
+
+  #membersOf({ group, desired }: GroupPlacementView): readonly number[] {
+    const led = this.#parts.ledReport(group);
+    if (led === undefined) return desired.voters;
+    return [...led.voters, ...led.votersOutgoing, ...led.learners].map(Number);
   }
 
   /** Its replicas are those that it is to have, and no change is under way. */
@@ -208,31 +264,4 @@ export class MemberClusterView implements ClusterView, StreamNodes {
 
 function slotsOf({ slots }: GroupPlacementView): number {
   return slots.reduce((sum, { first, last }) => sum + last - first + 1, 0);
-}
-
-/** Counts and rates of all nodes together; times and percentiles of single nodes do not add up. */
-function sumOf(nodes: readonly NodeFigures[]): MessageInitShape<typeof NodeStatsSchema> {
-  const count = (read: (figures: NodeFigures) => bigint | undefined): bigint =>
-    nodes.reduce((sum, figures) => sum + (read(figures) ?? 0n), 0n);
-  const number = (read: (figures: NodeFigures) => number | undefined): number =>
-    nodes.reduce((sum, figures) => sum + (read(figures) ?? 0), 0);
-  return {
-    keys: count(({ keys }) => keys),
-    queues: count(({ queues }) => queues),
-    queueMessages: count(({ queueMessages }) => queueMessages),
-    topics: count(({ topics }) => topics),
-    streamMessages: count(({ streamMessages }) => streamMessages),
-    callsTotal: count(({ callsTotal }) => callsTotal),
-    errorsTotal: count(({ errorsTotal }) => errorsTotal),
-    callsPerSecond: number(({ callsPerSecond }) => callsPerSecond),
-    logEntriesTotal: count(({ logEntriesTotal }) => logEntriesTotal),
-    logBytesTotal: count(({ logBytesTotal }) => logBytesTotal),
-    logSyncsTotal: count(({ logSyncsTotal }) => logSyncsTotal),
-    diskBytes: count(({ diskBytes }) => diskBytes),
-    diskFreeBytes: count(({ diskFreeBytes }) => diskFreeBytes),
-    memoryBytes: count(({ memoryBytes }) => memoryBytes),
-    connections: number(({ connections }) => connections),
-    subscriptions: number(({ subscriptions }) => subscriptions),
-    inFlightBytes: count(({ inFlightBytes }) => inFlightBytes),
-  };
 }

@@ -162,11 +162,13 @@ export class Member implements Leadership {
       startedAt_ms,
       replicas: () => this.#replicas,
       replica,
+      snapshotSentBytes: (group, replicaId) => this.#host?.snapshotSentBytes(group, replicaId),
       leaders: this.#leaders,
       reports: this.#reports,
       isDraining: () => health.report().state === 'draining',
       sampleFigures: figureSampler(figures),
       send: (report) => this.links.report(report),
+      monotonic,
     });
     this.#reconciler = new Reconciler({
       replicas: () => this.#replicas,
@@ -182,7 +184,9 @@ export class Member implements Leadership {
     });
     this.#balancer = new Balancer({
       proposals: this.#proposals,
-      picture: () => clusterPicture(this.#directory.control, this.#reporting.hearsay()),
+      picture: (mayMoveForLoad) =>
+        clusterPicture(this.#directory.control, this.#reporting.hearsay(), mayMoveForLoad),
+      monotonic,
       onRefused: (error) => logger.debug({ err: error }, 'a change of the plan did not go through yet'),
     });
     this.view = new MemberClusterView({
@@ -191,6 +195,10 @@ export class Member implements Leadership {
       leaders: this.#leaders,
       reports: this.#reports,
       ledReport: (group) => this.#reporting.led(group),
+      indexesOf: (group) => {
+        const own = replica(group);
+        return own && { applied: own.state.appliedIndex, flushed: this.#requireHost().flushedIndex(group) };
+      },
       ownReport: () => this.#reporting.own(),
       sampleFigures: () => figureSampler(figures),
       health,
@@ -198,6 +206,7 @@ export class Member implements Leadership {
         control: () => this.#directory.control,
         proposals: this.#proposals,
         links: this.links,
+        isUp: (node) => node === identity.nodeNumber || this.#reports.isAlive(node),
         invite: options.invite,
       }),
       clock,

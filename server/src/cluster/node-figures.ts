@@ -1,10 +1,11 @@
 /** The figures of this node, as ClusterService tells them. */
 import { readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { DurationSchema } from '@bufbuild/protobuf/wkt';
 import type { NodeStatsSchema } from '../gen/gomsg/v1/cluster_pb.js';
 import type { NodeMetrics } from '../observe/node-metrics.ts';
-import { msToDuration } from '../state/durations.ts';
+import { durationToMs, msToDuration } from '../state/durations.ts';
 import type { GroupState } from '../state/group-state.ts';
 
 export type NodeFigures = MessageInitShape<typeof NodeStatsSchema>;
@@ -26,8 +27,10 @@ interface Mark {
   readonly syncs: ReturnType<NodeMetrics['wal']['syncSeconds']['snapshot']>;
 }
 
-/** A function that takes a sample; its rates are over the time since its own last one. */
-export function figureSampler(sources: FigureSources): () => NodeFigures {
+/** Takes a sample; its rates are over the time since its own last one. */
+export type FigureSampler = () => NodeFigures;
+
+export function figureSampler(sources: FigureSources): FigureSampler {
   let mark = markOf(sources);
   return () => {
     const since = mark;
@@ -78,6 +81,36 @@ function figures(sources: FigureSources, since: Mark, mark: Mark): NodeFigures {
     subscriptions: transport.subscriptions.value,
     inFlightBytes: BigInt(transport.inFlightBytes.value),
     uptime: msToDuration(clock() - startedAt_ms),
+  };
+}
+
+/** Counts, rates and processor time of all nodes together; percentiles and uptimes of single nodes do not add up. */
+export function sumOf(nodes: readonly NodeFigures[]): NodeFigures {
+  const count = (read: (figures: NodeFigures) => bigint | undefined): bigint =>
+    nodes.reduce((sum, figures) => sum + (read(figures) ?? 0n), 0n);
+  const number = (read: (figures: NodeFigures) => number | undefined): number =>
+    nodes.reduce((sum, figures) => sum + (read(figures) ?? 0), 0);
+  return {
+    keys: count(({ keys }) => keys),
+    queues: count(({ queues }) => queues),
+    queueMessages: count(({ queueMessages }) => queueMessages),
+    topics: count(({ topics }) => topics),
+    streamMessages: count(({ streamMessages }) => streamMessages),
+    callsTotal: count(({ callsTotal }) => callsTotal),
+    errorsTotal: count(({ errorsTotal }) => errorsTotal),
+    callsPerSecond: number(({ callsPerSecond }) => callsPerSecond),
+    logEntriesTotal: count(({ logEntriesTotal }) => logEntriesTotal),
+    logBytesTotal: count(({ logBytesTotal }) => logBytesTotal),
+    logSyncsTotal: count(({ logSyncsTotal }) => logSyncsTotal),
+    diskBytes: count(({ diskBytes }) => diskBytes),
+    diskFreeBytes: count(({ diskFreeBytes }) => diskFreeBytes),
+    memoryBytes: count(({ memoryBytes }) => memoryBytes),
+    cpuTime: msToDuration(
+      number(({ cpuTime }) => (cpuTime ? durationToMs(create(DurationSchema, cpuTime)) : 0)),
+    ),
+    connections: number(({ connections }) => connections),
+    subscriptions: number(({ subscriptions }) => subscriptions),
+    inFlightBytes: count(({ inFlightBytes }) => inFlightBytes),
   };
 }
 

@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { LedGroupSchema } from '../gen/gomsg/internal/v1/report_pb.js';
+import { MoveReason } from '../gen/gomsg/v1/cluster_pb.js';
 import { type Configuration, makeConfiguration } from '../raft/index.ts';
 import type { GroupPlacementView } from '../state/control/group-placement.ts';
 import { Reconciler, type Replica } from './reconciler.ts';
@@ -52,6 +53,7 @@ function reconcilerOf(
     slots: [],
     epoch: 1,
     desired: { voters, learners: [] },
+    reason: MoveReason.UNSPECIFIED,
     preferredLeader,
   };
   const reconciler = new Reconciler({

@@ -1,5 +1,5 @@
 /** What this node tells the others of itself, and what all of them together are heard to say. */
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { LedGroupSchema, NodeReportSchema } from '../gen/gomsg/internal/v1/report_pb.js';
 import { NodeState } from '../gen/gomsg/v1/cluster_pb.js';
 import type { Group } from '../groups/group.ts';
@@ -7,6 +7,7 @@ import { CONTROL_GROUP } from '../state/control/limits.ts';
 import { msToTimestamp } from '../state/durations.ts';
 import type { Hearsay } from './control/cluster-picture.ts';
 import type { LeaderTable } from './leader-table.ts';
+import { LoadMeter, MEASURED_MS_MIN } from './load-meter.ts';
 import type { NodeFigures } from './node-figures.ts';
 import { encodeReport, isDraining, type LedGroup, type NodeReport, type Reports } from './reports.ts';
 
@@ -18,6 +19,8 @@ export interface ReportingParts {
   /** Replicas of this node. */
   readonly replicas: () => readonly Group[];
   readonly replica: (group: number) => Group | undefined;
+  /** Bytes sent of the snapshot that a replica is being given; undefined when none is under way. */
+  readonly snapshotSentBytes: (group: Group, replicaId: number) => number | undefined;
   readonly leaders: LeaderTable;
   readonly reports: Reports;
   /** This node is about to stop. */
@@ -25,19 +28,24 @@ export interface ReportingParts {
   /** Rates are over the time since it was last asked. */
   readonly sampleFigures: () => NodeFigures;
   readonly send: (report: Uint8Array) => void;
+  /** Milliseconds of a clock that is never set. */
+  readonly monotonic: () => number;
 }
 
 export class Reporting {
   readonly #parts: ReportingParts;
+  readonly #load: LoadMeter;
   #figures: NodeFigures = {};
 
   constructor(parts: ReportingParts) {
     this.#parts = parts;
+    this.#load = new LoadMeter(parts.monotonic);
   }
 
   /** Tells all nodes, with figures of now. */
   sendFigures(): void {
     this.#figures = this.#parts.sampleFigures();
+    this.#load.sample(this.#parts.replicas());
     this.send();
   }
 
@@ -53,7 +61,7 @@ export class Reporting {
       state: this.#parts.isDraining() ? NodeState.DRAINING : NodeState.UP,
       version,
       startedAt: msToTimestamp(startedAt_ms),
-      led: groups.filter(({ isLeader }) => isLeader).map(ledGroup),
+      led: groups.filter(({ isLeader }) => isLeader).map((group) => this.#ledGroup(group)),
       replicas: groups.filter(({ id }) => id !== CONTROL_GROUP).map(({ id }) => id),
       stats: this.#figures,
     });
@@ -76,7 +84,7 @@ export class Reporting {
     if (leader === undefined) return undefined;
     if (leader !== self) return reports.led(leader, group);
     const own = replica(group);
-    return own?.isLeader ? create(LedGroupSchema, ledGroup(own)) : undefined;
+    return own?.isLeader ? create(LedGroupSchema, this.#ledGroup(own)) : undefined;
   }
 
   /** What is heard of all nodes and groups, this node's own included. */
@@ -90,23 +98,47 @@ export class Reporting {
         const heard = this.led(group);
         return node === undefined || heard === undefined ? undefined : { node, heard };
       },
-      loadOf: () => undefined,
+      loadOf: (group) => {
+        const load = this.led(group)?.load;
+        if (load === undefined || load.measuredMs < MEASURED_MS_MIN) return undefined;
+        const { writesPerSecond, readsPerSecond, bytes } = load;
+        return { writesPerSecond, readsPerSecond, bytes: Number(bytes) };
+      },
     };
   }
-}
 
-function ledGroup(group: Group) {
-  const { voters, votersOutgoing, learners } = group.configuration;
-  return {
-    group: group.id,
-    term: BigInt(group.term),
-    commitIndex: BigInt(group.status().commit),
-    voters: voters.map(BigInt),
-    votersOutgoing: votersOutgoing.map(BigInt),
-    learners: learners.map(BigInt),
-    caughtUp: group
-      .progress()
-      .filter(({ caughtUp, active }) => caughtUp && active)
-      .map((member) => BigInt(member.replicaId)),
-  };
+  #ledGroup(group: Group): MessageInitShape<typeof LedGroupSchema> {
+    const { voters, votersOutgoing, learners } = group.configuration;
+    const { commit, lastIndex } = group.status();
+    const progress = group.progress();
+    const load = this.#load.of(group.id);
+    return {
+      group: group.id,
+      term: BigInt(group.term),
+      commitIndex: BigInt(commit),
+      voters: voters.map(BigInt),
+      votersOutgoing: votersOutgoing.map(BigInt),
+      learners: learners.map(BigInt),
+      caughtUp: progress
+        .filter(({ caughtUp, active }) => caughtUp && active)
+        .map((member) => BigInt(member.replicaId)),
+      catchingUp: progress
+        .filter(({ caughtUp }) => !caughtUp)
+        .map(({ replicaId, matchIndex }) => ({
+          replica: BigInt(replicaId),
+          percent: this.#percentThere(group, replicaId, matchIndex / Math.max(1, lastIndex)),
+        })),
+      ...(load && {
+        load: { ...load, bytes: BigInt(load.bytes), measuredMs: BigInt(Math.round(load.measured_ms)) },
+      }),
+    };
+  }
+
+  /** Of the snapshot while one is sent, else of the log; never whole before the member has caught up. */
+  #percentThere(group: Group, replicaId: number, logPart: number): number {
+    const sentBytes = this.#parts.snapshotSentBytes(group, replicaId);
+    const bytes = this.#load.of(group.id)?.bytes ?? 0;
+    const part = sentBytes === undefined ? logPart : sentBytes / Math.max(1, bytes);
+    return Math.min(99, Math.floor(100 * part));
+  }
 }

@@ -6,6 +6,7 @@ import {
   ClusterState,
   type ClusterStats,
   ClusterStatsSchema,
+  MovePhase,
   NodeState,
 } from '../gen/gomsg/v1/cluster_pb.js';
 import type { HealthReport } from '../observe/health.ts';
@@ -52,6 +53,10 @@ function view({ health = healthy, leader = 'a', admin }: Options = {}): ClusterV
     topology: () => [{ group: 1, leaderNodeId: leader, slots: [{ first: 0, last: 16_383 }] }],
     health: () => health,
     problems: () => health.reasons,
+    warnings: () => ['two replicas share a label'],
+    moves: () => [
+      { group: 1, fromNodeIds: ['a'], toNodeIds: ['b'], phase: MovePhase.CATCHING_UP, percent: 40 },
+    ],
     admin,
     sampler: () => {
       let samples = 0;
@@ -95,6 +100,8 @@ describe('what is told of the cluster', () => {
       topologyEpoch: 7n,
       nodesUp: 2,
       nodesTotal: 2,
+      warnings: ['two replicas share a label'],
+      moves: [{ group: 1, phase: MovePhase.CATCHING_UP, percent: 40 }],
     });
   });
 

@@ -13,6 +13,7 @@ import {
   ClusterServiceWatchStatsResponseSchema,
   ClusterState,
   type ClusterStats,
+  type GroupMoveSchema,
   type GroupStatusSchema,
   type GroupTopologySchema,
   type NodeSchema,
@@ -37,6 +38,10 @@ export interface ClusterView {
   health(): HealthReport;
   /** What is wrong with the cluster, one sentence each; empty when nothing is. */
   problems(): readonly string[];
+  /** What is not wrong and yet worth knowing, one sentence each. */
+  warnings(): readonly string[];
+  /** Groups whose replicas are on the move. */
+  moves(): MessageInitShape<typeof GroupMoveSchema>[];
   /** Who changes the membership; undefined on a node that runs alone. */
   readonly admin: ClusterAdmin | undefined;
   /** Takes a sample; each sampler has rates over the time since its own last one. */
@@ -47,8 +52,11 @@ export interface ClusterView {
 export interface ClusterAdmin {
   /** Takes in the node that waits at the address. Rejects with `GomsgError`. */
   join(nodeId: string, address: string): Promise<void>;
-  /** Begins to move the data of a node to the others; the node is gone once that is done. Rejects with `GomsgError`. */
-  leave(nodeId: string): Promise<void>;
+  /**
+   * Begins to move the data of a node to the others; the node is gone once that is done. Rejects with `GomsgError`.
+   * @param fewerReplicas also where groups have fewer replicas then, or the move has to wait for nodes that are down
+   */
+  leave(nodeId: string, fewerReplicas: boolean): Promise<void>;
   /** Lets another node answer a call about itself. */
   ask(nodeId: string, call: UnaryCall): void;
 }
@@ -107,11 +115,11 @@ export function clusterMethods(view: ClusterView): Method[] {
       );
     }),
 
-    unary(rpc.leave, ({ nodeId }, { reply }) => {
+    unary(rpc.leave, ({ nodeId, fewerReplicas }, { reply }) => {
       const node = knownNode(view, nodeId);
       const { admin } = view;
       if (admin === undefined) throw notClustered('leave', nodeId);
-      admin.leave(nodeId).then(
+      admin.leave(nodeId, fewerReplicas).then(
         () =>
           answer(reply, ClusterServiceLeaveResponseSchema, { node: { ...node, state: NodeState.LEAVING } }),
         (error: unknown) => reply.fail(toFailure(error)),
@@ -190,6 +198,8 @@ function statusOf(view: ClusterView): MessageInitShape<typeof ClusterServiceStat
     topologyEpoch: BigInt(view.epoch),
     groups,
     problems: [...problems],
+    moves: view.moves(),
+    warnings: [...view.warnings()],
     nodesUp: nodes.filter(({ state }) => state !== NodeState.DOWN).length,
     nodesTotal: nodes.length,
   };

@@ -81,6 +81,12 @@ export class GroupState {
     return this.#membership;
   }
 
+  /** Bytes of keys, values, messages and history: about what a snapshot has. Walks all queues and topics. */
+  dataBytes(): number {
+    const { kv, queue, stream } = this;
+    return kv.bytes + kv.keptHistoryBytes + queue.totals().bytes + stream.totals().bytes;
+  }
+
   /** True when the last run of due work left some behind. */
   get moreDue(): boolean {
     return this.#moreDue;

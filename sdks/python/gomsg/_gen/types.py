@@ -47,7 +47,7 @@ class MovePhase(StrEnum):
     """How far the move of a group is."""
 
     WAITING = "waiting"
-    """It has not begun, or nobody leads the group just now."""
+    """It has not begun."""
 
     CATCHING_UP = "catching_up"
     """New replicas receive what the group has; they do not vote yet."""
@@ -190,12 +190,12 @@ class GroupStatus:
     """Index up to which the answering node's state is on disk outside the log; 0 where it holds no replica."""
 
     writes_per_second: float
-    """Writes applied a second, as a running average; 0 while it is not measured, and on a node that runs
+    """Writes applied a second, an average that forgets half of what was every 30 s; 0 on a node that runs
     alone.
     """
 
     reads_per_second: float
-    """Reads that the leader answered a second; 0 as above."""
+    """Reads that the leader answered a second, averaged likewise; 0 on a node that runs alone."""
 
     bytes: int
     """Bytes of keys, values, messages and history."""

@@ -1,7 +1,8 @@
 /**
  * Writes where groups are to be and who is to lead them into the control state, on the node that leads the control group.
  *
- * It remembers nothing: each run plans anew from what is true then, and what was refused or lost is planned again.
+ * Each run plans anew from what is true then, and what was refused or lost is planned again. All that it remembers is
+ * when it last moved something for load; who leads next begins without, and does no harm.
  */
 import { ErrorReason } from '../../gen/gomsg/v1/common_pb.js';
 import { GomsgError } from '../../services/errors.ts';
@@ -16,8 +17,10 @@ import type { ControlProposals } from './control-proposals.ts';
 export interface BalancerParts {
   readonly proposals: Pick<ControlProposals, 'place' | 'preferLeader' | 'markLeft'>;
   /** Undefined while nothing is to be planned: the cluster is not founded, or this node does not lead it. */
-  readonly picture: () => ClusterPicture | undefined;
+  readonly picture: (mayMoveForLoad: boolean) => ClusterPicture | undefined;
   readonly options?: PlacementOptions;
+  /** Milliseconds of a clock that is never set. */
+  readonly monotonic: () => number;
   /** A proposal did not go through for another reason than that the picture has changed; the next run tries again. */
   readonly onRefused: (error: unknown) => void;
 }
@@ -25,6 +28,7 @@ export interface BalancerParts {
 export class Balancer {
   readonly #parts: BalancerParts;
   #underWay: Promise<void> | undefined;
+  #lastLoadMove_ms = Number.NEGATIVE_INFINITY;
 
   constructor(parts: BalancerParts) {
     this.#parts = parts;
@@ -39,14 +43,17 @@ export class Balancer {
   }
 
   async #run(): Promise<void> {
-    const { proposals, picture: look, options = defaultPlacementOptions } = this.#parts;
-    const picture = look();
+    const { proposals, picture: look, options = defaultPlacementOptions, monotonic } = this.#parts;
+    const mayMoveForLoad = monotonic() - this.#lastLoadMove_ms >= options.loadRest_ms;
+    const picture = look(mayMoveForLoad);
     if (picture === undefined) return;
     const voters = planControlVoters(picture, options);
     const placements = planReplicas(picture, options);
     const moved = new Set(placements.map(({ group }) => group));
     // A group on the move may lose the preferred replica: its leader is planned when it has arrived.
     const leaders = planLeaders(picture, options).filter(({ group }) => !moved.has(group));
+    if ([...placements, ...leaders].some(({ reason }) => reason === 'load'))
+      this.#lastLoadMove_ms = monotonic();
     await Promise.all(
       [
         ...[...placements, ...(voters ? [voters] : [])].map((change) => proposals.place(change)),

@@ -20,14 +20,16 @@ export interface Hearsay {
   isDraining(node: number): boolean;
   /** Number of the node that leads the group, and what it says of it; undefined while nobody is known to lead. */
   led(group: number): { readonly node: number; readonly heard: HeardGroup } | undefined;
-  /** Smoothed; undefined = nothing worth a move. */
+  /** Smoothed; undefined = not measured for long enough. */
   loadOf(group: number): GroupLoad | undefined;
 }
 
-const NO_LOAD: GroupLoad = { bytes: 0, callsPerSecond: 0 };
-
 /** Undefined until the cluster is founded. */
-export function clusterPicture(control: ControlView, hearsay: Hearsay): ClusterPicture | undefined {
+export function clusterPicture(
+  control: ControlView,
+  hearsay: Hearsay,
+  mayMoveForLoad: boolean,
+): ClusterPicture | undefined {
   const { cluster } = control;
   const controlGroup = control.placement(CONTROL_GROUP);
   if (cluster === undefined || controlGroup === undefined) return undefined;
@@ -42,6 +44,7 @@ export function clusterPicture(control: ControlView, hearsay: Hearsay): ClusterP
     groups: pictures.filter(({ group }) => group !== CONTROL_GROUP),
     control: groupPicture(controlGroup, hearsay),
     replication: cluster.replication,
+    mayMoveForLoad,
   };
 }
 
@@ -53,7 +56,7 @@ function groupPicture(placement: GroupPlacementView, hearsay: Hearsay): GroupPic
     desired: desired.voters,
     preferredLeader,
     report: groupReport(group, hearsay),
-    load: hearsay.loadOf(group) ?? NO_LOAD,
+    load: hearsay.loadOf(group),
   };
 }
 

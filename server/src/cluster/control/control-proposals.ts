@@ -22,11 +22,22 @@ import {
   SetReplicationSchema,
   UpdateNodeSchema,
 } from '../../gen/gomsg/internal/v1/control_pb.js';
+import { MoveReason } from '../../gen/gomsg/v1/cluster_pb.js';
 import { GomsgError } from '../../services/errors.ts';
 import type { ServiceGroup } from '../../services/groups.ts';
 import { controlMethod } from '../../state/control/method-numbers.ts';
-import type { LeaderChange, PlacementChange } from '../placement/picture.ts';
+import type { LeaderChange, MoveReason as MoveReasonName, PlacementChange } from '../placement/picture.ts';
 import { evenRanges } from '../slot-map.ts';
+
+/** How reasons are written. */
+const moveReasons: Readonly<Record<MoveReasonName, MoveReason>> = {
+  replication: MoveReason.REPLICATION,
+  leaving: MoveReason.LEAVING,
+  down: MoveReason.DOWN,
+  labels: MoveReason.LABELS,
+  count: MoveReason.COUNT,
+  load: MoveReason.LOAD,
+};
 
 type Facts = MessageInitShape<typeof NodeFactsSchema>;
 
@@ -57,7 +68,7 @@ export class ControlProposals {
     return decode(AdmissionSchema, answer);
   }
 
-  /** @throws GomsgError ALREADY_EXISTS for an id that somebody has or had */
+  /** @throws GomsgError ALREADY_EXISTS for an id that somebody has or had, CONDITION_FAILED for a node that is too old */
   async admit(node: Facts, nonce: Uint8Array): Promise<Admission> {
     const answer = await this.#submit(controlMethod.admitNode, AdmitNodeSchema, { node, nonce });
     return decode(AdmissionSchema, answer);
@@ -67,9 +78,12 @@ export class ControlProposals {
     await this.#submit(controlMethod.updateNode, UpdateNodeSchema, change);
   }
 
-  /** @throws GomsgError CONDITION_FAILED for the last node that stays */
-  async markLeaving(node: number): Promise<void> {
-    await this.#submit(controlMethod.markLeaving, MarkLeavingSchema, { node });
+  /**
+   * @param keepsReplication refuses also what would leave groups with fewer replicas
+   * @throws GomsgError CONDITION_FAILED for the last node that stays
+   */
+  async markLeaving(node: number, keepsReplication: boolean): Promise<void> {
+    await this.#submit(controlMethod.markLeaving, MarkLeavingSchema, { node, keepsReplication });
   }
 
   /** @throws GomsgError CONDITION_FAILED while a group is to have a replica on the node */
@@ -78,11 +92,12 @@ export class ControlProposals {
   }
 
   /** @throws GomsgError CONDITION_FAILED when the placement has changed meanwhile */
-  async place({ group, expectedEpoch, nodes }: Omit<PlacementChange, 'reason'>): Promise<void> {
+  async place({ group, expectedEpoch, nodes, reason }: PlacementChange): Promise<void> {
     await this.#submit(controlMethod.placeGroup, PlaceGroupSchema, {
       group,
       expectedEpoch: BigInt(expectedEpoch),
       nodes: [...nodes],
+      reason: moveReasons[reason],
     });
   }
 

@@ -18,6 +18,7 @@ class ObedientCluster {
   readonly down = new Map<number, number>();
   readonly refusals: unknown[] = [];
   refusal: ErrorReason | undefined;
+  now_ms = 0;
   #index = 0;
 
   get control() {
@@ -58,7 +59,8 @@ class ObedientCluster {
   async balance(): Promise<void> {
     const balancer = new Balancer({
       proposals: this.proposals,
-      picture: () => clusterPicture(this.control, this.hearsay),
+      picture: (mayMoveForLoad) => clusterPicture(this.control, this.hearsay, mayMoveForLoad),
+      monotonic: () => this.now_ms,
       onRefused: (error) => this.refusals.push(error),
     });
     for (let before = -1; before !== this.#index; ) {
@@ -92,7 +94,7 @@ it('nodes that joined get replicas, votes and leaders; one that leaves gives all
   );
 
   await cluster.found(4);
-  await cluster.proposals.markLeaving(2);
+  await cluster.proposals.markLeaving(2, true);
   await cluster.balance();
   expect(votersOf(cluster)).toEqual(Array.from({ length: 5 }, () => [1, 3, 4]));
   expect(cluster.control.member(2)).toMatchObject({ standing: 'left' });
@@ -128,7 +130,7 @@ it('a plan that is refused is told of, unless it was only too old', async () => 
 
 it('nothing is planned before the cluster is founded', async () => {
   const cluster = new ObedientCluster();
-  expect(clusterPicture(cluster.control, cluster.hearsay)).toBeUndefined();
+  expect(clusterPicture(cluster.control, cluster.hearsay, true)).toBeUndefined();
   await cluster.balance();
   expect(cluster.refusals).toEqual([]);
 });
@@ -137,7 +139,7 @@ it('a group whose leader does not answer, or is no member, has no leader as far 
   const cluster = new ObedientCluster();
   await cluster.found(2);
   await cluster.balance();
-  const pictured = (hearsay: Hearsay) => clusterPicture(cluster.control, hearsay)!.groups[0]!.report;
+  const pictured = (hearsay: Hearsay) => clusterPicture(cluster.control, hearsay, true)!.groups[0]!.report;
   const { leader, voters } = pictured(cluster.hearsay)!;
   expect(voters).toEqual([1, 2]);
   expect(voters).toContain(leader);

@@ -29,6 +29,7 @@ export function evenOutLoad(board: Board, options: PlacementOptions): void {
   const sources = homes
     .filter((node) => node.isUp && node.weight > mean * (1 + options.loadTolerance))
     .sort((a, b) => b.weight - a.weight || a.node - b.node);
+  let left = options.loadMoves;
   for (const from of sources) {
     const targets = board.takers
       .filter((node) => board.hasRoom(node) && node.weight < mean)
@@ -37,8 +38,11 @@ export function evenOutLoad(board: Board, options: PlacementOptions): void {
     for (const to of targets) {
       const exchange = bestExchange(board, from, to, range);
       if (exchange === undefined || exchange.gain < GAIN_MIN * mean) continue;
-      board.replace(exchange.given, from, to, 'load');
-      if (exchange.returned) board.replace(exchange.returned, to, from, 'load');
+      const { given, returned } = exchange;
+      left -= returned ? 2 : 1;
+      if (left < 0) return;
+      board.replace(given, from, to, 'load');
+      if (returned) board.replace(returned, to, from, 'load');
       break;
     }
   }

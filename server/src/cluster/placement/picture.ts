@@ -27,8 +27,13 @@ export interface GroupReport {
 /** Smoothed by whoever reports it: a plan follows every figure. */
 export interface GroupLoad {
   readonly bytes: number;
-  readonly callsPerSecond: number;
+  /** Every replica bears them. */
+  readonly writesPerSecond: number;
+  /** The leader bears them. */
+  readonly readsPerSecond: number;
 }
+
+export const NO_LOAD: GroupLoad = { bytes: 0, writesPerSecond: 0, readsPerSecond: 0 };
 
 export interface GroupPicture {
   readonly group: number;
@@ -40,7 +45,8 @@ export interface GroupPicture {
   readonly preferredLeader: number | undefined;
   /** Undefined while no leader is known: nobody could carry out a change, so the group is left alone. */
   readonly report: GroupReport | undefined;
-  readonly load: GroupLoad;
+  /** Undefined until its present leader has measured it for a while. */
+  readonly load: GroupLoad | undefined;
 }
 
 /** Whether the voters are those that are to be, with no change under way. Learners may come and go. */
@@ -60,6 +66,8 @@ export interface ClusterPicture {
   readonly control: GroupPicture;
   /** Replicas that a group is to have where there are nodes enough. */
   readonly replication: number;
+  /** False for a while after a move for load: what it brought has to show before the next. */
+  readonly mayMoveForLoad: boolean;
 }
 
 /** Why replicas are moved; the most pressing first. */
@@ -78,4 +86,8 @@ export interface LeaderChange {
   readonly group: number;
   /** Number of the node. */
   readonly node: number;
+  readonly reason: LeaderReason;
 }
+
+/** Why a group is to be led by another node. */
+export type LeaderReason = Extract<MoveReason, 'leaving' | 'count' | 'load'>;

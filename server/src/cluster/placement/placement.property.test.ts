@@ -6,7 +6,7 @@ import { planLeaders } from './plan-leaders.ts';
 import { planReplicas } from './plan-replicas.ts';
 import { SimulatedCluster } from './testing/simulated-cluster.ts';
 
-const MINUTES_10 = 10 * 60_000;
+const MINUTES_5 = 5 * 60_000;
 /** Rounds after which the largest of these clusters is at rest: a few for each replica there can be. */
 const ROUNDS_MAX = 150;
 const NODES_MAX = 8;
@@ -33,7 +33,7 @@ const events = {
       (cluster) =>
         void cluster.leave(memberOf(cluster, at)),
   ),
-  down: fc.record({ pick, down_ms: fc.constantFrom(1, 9 * 60_000, MINUTES_10) }).map(
+  down: fc.record({ pick, down_ms: fc.constantFrom(1, 4 * 60_000, MINUTES_5) }).map(
     (given): Event =>
       (cluster) =>
         cluster.setDown(memberOf(cluster, given.pick), given.down_ms),
@@ -54,16 +54,19 @@ const events = {
       (cluster) =>
         cluster.setReplication(replication),
   ),
-  load: fc.record({ pick, bytes: fc.nat(100), callsPerSecond: fc.nat(10_000) }).map(
-    (given): Event =>
-      (cluster) => {
-        const groups = cluster.dataGroups;
-        groups[given.pick % groups.length]!.load = {
-          bytes: given.bytes * 2 ** 30,
-          callsPerSecond: given.callsPerSecond,
-        };
-      },
-  ),
+  load: fc
+    .record({ pick, bytes: fc.nat(100), writesPerSecond: fc.nat(10_000), readsPerSecond: fc.nat(10_000) })
+    .map(
+      (given): Event =>
+        (cluster) => {
+          const groups = cluster.dataGroups;
+          groups[given.pick % groups.length]!.load = {
+            bytes: given.bytes * 2 ** 30,
+            writesPerSecond: given.writesPerSecond,
+            readsPerSecond: given.readsPerSecond,
+          };
+        },
+    ),
   round: fc.integer({ min: 1, max: 4 }).map(
     (rounds): Event =>
       (cluster) => {

@@ -89,7 +89,11 @@ describe('100 nodes with 1024 groups', () => {
     };
     time('nothing');
     for (const group of cluster.dataGroups) {
-      group.load = { bytes: (group.group % 17) * 2 ** 30, callsPerSecond: (group.group % 13) * 1000 };
+      group.load = {
+        bytes: (group.group % 17) * 2 ** 30,
+        writesPerSecond: (group.group % 13) * 1000,
+        readsPerSecond: (group.group % 7) * 1000,
+      };
     }
     time('load');
     for (let node = 0; node < 10; node++) cluster.join();

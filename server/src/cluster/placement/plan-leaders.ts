@@ -7,9 +7,9 @@
 import { nodeOf } from '../replica-id.ts';
 import { BoardNode } from './board.ts';
 import { type CountRange, evenCounts, evensOut } from './even.ts';
-import { leaderWeights } from './loads.ts';
+import { isLoadKnown, leaderWeights } from './loads.ts';
 import { defaultPlacementOptions, type PlacementOptions } from './options.ts';
-import type { ClusterPicture, GroupPicture, LeaderChange } from './picture.ts';
+import type { ClusterPicture, GroupPicture, LeaderChange, LeaderReason } from './picture.ts';
 import { best } from './repair.ts';
 
 /** What a transfer has to gain at least, as a part of the mean load. */
@@ -41,7 +41,7 @@ export function planLeaders(
   const plan = new LeaderPlan(picture, options);
   plan.relieveThoseThatLeave();
   plan.evenOutCounts();
-  plan.evenOutLoad();
+  if (isLoadKnown(picture)) plan.evenOutLoad();
   return plan.changes();
 }
 
@@ -50,7 +50,7 @@ class LeaderPlan {
   readonly #leaders: readonly Leader[];
   readonly #groups: readonly LedGroup[];
   readonly #range: CountRange;
-  readonly #changed = new Set<LedGroup>();
+  readonly #changed = new Map<LedGroup, LeaderReason>();
   /** Transfers that may still be set going. */
   #left: number;
 
@@ -83,7 +83,7 @@ class LeaderPlan {
 
   changes(): LeaderChange[] {
     return [...this.#changed]
-      .map(({ picture, leader }) => ({ group: picture.group, node: leader.node.node }))
+      .map(([{ picture, leader }, reason]) => ({ group: picture.group, node: leader.node.node, reason }))
       .sort((a, b) => a.group - b.group);
   }
 
@@ -92,7 +92,7 @@ class LeaderPlan {
     for (const group of this.#groups) {
       if (group.leader.node.isActive) continue;
       const heir = best(group.heirs, byLead);
-      if (heir !== undefined) this.#transfer(group, heir);
+      if (heir !== undefined) this.#transfer(group, heir, 'leaving');
     }
   }
 
@@ -110,7 +110,7 @@ class LeaderPlan {
       while (this.#left > 0 && !passed.has(from) && evensOut(from.groups.size, fewest(), this.#range)) {
         const way = this.#wayDown(from, passed);
         if (way === undefined || way.length > this.#left) break;
-        for (const { group, to } of way) this.#transfer(group, to);
+        for (const { group, to } of way) this.#transfer(group, to, 'count');
         passed.clear();
       }
     }
@@ -129,8 +129,8 @@ class LeaderPlan {
       if (exchange === undefined || exchange.gain < GAIN_MIN * mean) continue;
       const { given, to, returned } = exchange;
       if (this.#left < (returned ? 2 : 1)) return;
-      this.#transfer(given, to);
-      if (returned) this.#transfer(returned, from);
+      this.#transfer(given, to, 'load');
+      if (returned) this.#transfer(returned, from, 'load');
     }
   }
 
@@ -179,7 +179,7 @@ class LeaderPlan {
     return found;
   }
 
-  #transfer(group: LedGroup, to: Leader): void {
+  #transfer(group: LedGroup, to: Leader, reason: LeaderReason): void {
     if (this.#left === 0) return;
     this.#left--;
     group.leader.groups.delete(group);
@@ -187,7 +187,7 @@ class LeaderPlan {
     group.leader = to;
     to.groups.add(group);
     to.weight += group.weight;
-    this.#changed.add(group);
+    this.#changed.set(group, reason);
   }
 }
 

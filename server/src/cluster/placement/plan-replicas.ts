@@ -8,6 +8,7 @@
 import { Board } from './board.ts';
 import { evenOutCounts } from './even-counts.ts';
 import { evenOutLoad } from './even-load.ts';
+import { isLoadKnown } from './loads.ts';
 import { defaultPlacementOptions, type PlacementOptions } from './options.ts';
 import type { ClusterPicture, PlacementChange } from './picture.ts';
 import { repair } from './repair.ts';
@@ -25,7 +26,7 @@ export function planReplicas(
   if (isComplete) {
     evenOutCounts(board, options);
     const isQuiet = board.groups.every(({ isFree, leader }) => isFree || leader === undefined);
-    if (isQuiet) evenOutLoad(board, options);
+    if (isQuiet && isLoadKnown(picture)) evenOutLoad(board, options);
   }
   return board.changes();
 }

@@ -135,6 +135,18 @@ describe('leaving', () => {
     driver.leave(1);
     expect(driver.leave(2)).toMatchObject({ reason: ErrorReason.CONDITION_FAILED, subject: 'node2' });
   });
+
+  it('leaves as many nodes as there are replicas, where that is asked for', () => {
+    const driver = founded('node2', 'node3', 'node4');
+    expect(driver.leave(4, true)).toHaveLength(0);
+    expect(driver.leave(3, true)).toMatchObject({
+      reason: ErrorReason.CONDITION_FAILED,
+      subject: 'node3',
+      message: expect.stringContaining('2 nodes stay for 3 replicas'),
+    });
+    expect(driver.machine.member(3)?.standing).toBe('active');
+    expect(driver.leave(3)).toHaveLength(0);
+  });
 });
 
 describe('placing a group', () => {

@@ -40,6 +40,13 @@ export function lastNode(member: MemberView): Failure {
   return refused(member, `node ${member.nodeId} is the only one that stays: it cannot leave`);
 }
 
+export function fewerReplicas(member: MemberView, others: number, replication: number): Failure {
+  return refused(
+    member,
+    `without node ${member.nodeId} ${others === 1 ? 'one node stays' : `${others} nodes stay`} for ${replication} replicas of each group: let another node join first, or ask again with fewer replicas (--fewer-replicas)`,
+  );
+}
+
 export function stillStaying(member: MemberView): Failure {
   return refused(member, `node ${member.nodeId} is not leaving`);
 }

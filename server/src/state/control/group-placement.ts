@@ -1,5 +1,7 @@
 /** Which slots a group owns and where it is to live. What it has is its Raft configuration, which its leader moves. */
+
 import { incarnationOf, nodeOf, replicaId } from '../../cluster/replica-id.ts';
+import { MoveReason } from '../../gen/gomsg/v1/cluster_pb.js';
 
 /** Slots `first` to `last`, both included. */
 export interface SlotSpan {
@@ -20,6 +22,8 @@ export interface GroupPlacementView {
   /** Epoch at which the desired replicas were last set: what a change of them names as the one that it expects. */
   readonly epoch: number;
   readonly desired: DesiredReplicas;
+  /** Why they were last set. */
+  readonly reason: MoveReason;
   /** Number of the node that is to lead whenever it can; undefined = whoever it is. */
   readonly preferredLeader: number | undefined;
 }
@@ -29,6 +33,7 @@ export class GroupPlacement implements GroupPlacementView {
   readonly slots: readonly SlotSpan[];
   epoch: number;
   desired: DesiredReplicas = { voters: [], learners: [] };
+  reason: MoveReason = MoveReason.UNSPECIFIED;
   preferredLeader: number | undefined = undefined;
   /** Last incarnation given to each node that ever was to hold the group and has not left the cluster. */
   readonly incarnations = new Map<number, number>();

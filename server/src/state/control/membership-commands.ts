@@ -16,6 +16,7 @@ import { LEVEL, LevelTooNewError, levelSent } from '../level.ts';
 import { factsProblem, newcomerProblem, replicationProblem, slotsProblem } from './checks.ts';
 import type { ControlTable } from './control-table.ts';
 import {
+  fewerReplicas,
   founded,
   idUsed,
   invalid,
@@ -149,6 +150,10 @@ export class MembershipCommands {
       (other) => other !== member && other.standing === 'active',
     );
     if (others.length === 0) return lastNode(member);
+    const { replication } = this.#table.cluster!;
+    if (request.keepsReplication && others.length < replication) {
+      return fewerReplicas(member, others.length, replication);
+    }
     member.standing = 'leaving';
     this.#changed(member, listener);
     return DONE;

@@ -54,6 +54,7 @@ export class PlacementCommands {
       const epoch = this.#table.nextEpoch(cluster);
       if (placement.group === CONTROL_GROUP) this.#table.enrolInControlGroup(nodes, epoch);
       else placement.moveTo(nodes, epoch);
+      placement.reason = request.reason;
       this.#table.touchGroup(placement);
       listener?.placementChanged(placement.group);
     }

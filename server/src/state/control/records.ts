@@ -78,7 +78,7 @@ export function encodeGroup(placement: GroupPlacement): Uint8Array {
   for (const [node, incarnation] of [...incarnations].sort(([a], [b]) => a - b)) {
     writer.varint(node).varint(incarnation);
   }
-  return writer.view();
+  return writer.varint(placement.reason).view();
 }
 
 export function decodeGroup(group: number, record: Uint8Array): GroupPlacement {
@@ -95,6 +95,8 @@ export function decodeGroup(group: number, record: Uint8Array): GroupPlacement {
   for (let left = reader.varint(); left > 0; left--) {
     placement.incarnations.set(reader.varint(), reader.varint());
   }
+  // Behind all that records had before there were reasons.
+  if (!reader.done) placement.reason = reader.varint();
   return placement;
 }
 

@@ -61,6 +61,11 @@ export class KvMachine implements Machine {
     return this.#table.bytes;
   }
 
+  /** Bytes of the history kept for watches. */
+  get keptHistoryBytes(): number {
+    return this.#table.history.counters.bytes;
+  }
+
   /** Revision of the latest change; 0 before the first. */
   get revision(): number {
     return this.#table.history.counters.revision;

@@ -118,12 +118,18 @@ export class QueueMachine implements Machine {
     this.#parts.background.load();
   }
 
-  /** Queues of the group, and the messages in them, whatever their state. Walks all queues. */
-  totals(): { readonly queues: number; readonly messages: number } {
+  /** Queues of the group, and the messages in them with their bytes, whatever their state. Walks all queues. */
+  totals(): { readonly queues: number; readonly messages: number; readonly bytes: number } {
     const queues = this.#parts.queues.all();
     let messages = 0;
-    for (const { tables } of queues) for (const table of tables) messages += table.messages;
-    return { queues: queues.length, messages };
+    let bytes = 0;
+    for (const { tables } of queues) {
+      for (const table of tables) {
+        messages += table.messages;
+        bytes += table.bytes;
+      }
+    }
+    return { queues: queues.length, messages, bytes };
   }
 
   /** Messages that can be taken now; undefined when there is no such queue. */

@@ -124,13 +124,17 @@ export class StreamMachine implements Machine {
     this.listener?.reloaded();
   }
 
-  /** Topics of the group, and the messages that they keep. Walks all partitions. */
-  totals(): { readonly topics: number; readonly messages: number } {
+  /** Topics of the group, and the messages that they keep with their bytes as stored. Walks all partitions. */
+  totals(): { readonly topics: number; readonly messages: number; readonly bytes: number } {
     let messages = 0;
+    let bytes = 0;
     for (const topic of this.#table.all()) {
-      for (const { startOffset, endOffset } of topic.partitions) messages += endOffset - startOffset;
+      for (const partition of topic.partitions) {
+        messages += partition.endOffset - partition.startOffset;
+        bytes += partition.bytes;
+      }
     }
-    return { topics: this.#table.size, messages };
+    return { topics: this.#table.size, messages, bytes };
   }
 
   /** Views hold between two entries only: look them up anew for every read. */

@@ -154,7 +154,7 @@ type MovePhase int32
 const (
 	// Not used.
 	MovePhase_MOVE_PHASE_UNSPECIFIED MovePhase = 0
-	// It has not begun, or nobody leads the group just now.
+	// It has not begun.
 	MovePhase_MOVE_PHASE_WAITING MovePhase = 1
 	// New replicas receive what the group has; they do not vote yet.
 	MovePhase_MOVE_PHASE_CATCHING_UP MovePhase = 2
@@ -773,9 +773,9 @@ type GroupStatus struct {
 	Slots uint32 `protobuf:"varint,8,opt,name=slots,proto3" json:"slots,omitempty"`
 	// Index up to which the answering node's state is on disk outside the log; 0 where it holds no replica.
 	FlushedIndex uint64 `protobuf:"varint,9,opt,name=flushed_index,json=flushedIndex,proto3" json:"flushed_index,omitempty"`
-	// Writes applied a second, as a running average; 0 while it is not measured, and on a node that runs alone.
+	// Writes applied a second, an average that forgets half of what was every 30 s; 0 on a node that runs alone.
 	WritesPerSecond float64 `protobuf:"fixed64,10,opt,name=writes_per_second,json=writesPerSecond,proto3" json:"writes_per_second,omitempty"`
-	// Reads that the leader answered a second; 0 as above.
+	// Reads that the leader answered a second, averaged likewise; 0 on a node that runs alone.
 	ReadsPerSecond float64 `protobuf:"fixed64,11,opt,name=reads_per_second,json=readsPerSecond,proto3" json:"reads_per_second,omitempty"`
 	// Bytes of keys, values, messages and history.
 	Bytes         uint64 `protobuf:"varint,12,opt,name=bytes,proto3" json:"bytes,omitempty"`

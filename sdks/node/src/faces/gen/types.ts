@@ -78,7 +78,7 @@ export const clusterStateWords: ReadonlyMap<number, ClusterState> = new Map<numb
  * A value of a newer server reads as `unspecified`.
  */
 export type MovePhase =
-  /** It has not begun, or nobody leads the group just now. */
+  /** It has not begun. */
   | 'waiting'
   /** New replicas receive what the group has; they do not vote yet. */
   | 'catching_up'
@@ -285,9 +285,12 @@ export interface GroupStatus {
   readonly slots: number;
   /** Index up to which the answering node's state is on disk outside the log; 0 where it holds no replica. */
   readonly flushedIndex: number;
-  /** Writes applied a second, as a running average; 0 while it is not measured, and on a node that runs alone. */
+  /**
+   * Writes applied a second, an average that forgets half of what was every 30 s; 0 on a node that runs
+   * alone.
+   */
   readonly writesPerSecond: number;
-  /** Reads that the leader answered a second; 0 as above. */
+  /** Reads that the leader answered a second, averaged likewise; 0 on a node that runs alone. */
   readonly readsPerSecond: number;
   /** Bytes of keys, values, messages and history. */
   readonly bytes: number;

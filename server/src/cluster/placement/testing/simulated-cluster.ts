@@ -24,13 +24,17 @@ import { nextStep } from '../../reconcile.ts';
 import { nodeOf } from '../../replica-id.ts';
 import { evenRanges } from '../../slot-map.ts';
 import { defaultPlacementOptions, type PlacementOptions } from '../options.ts';
-import type { ClusterPicture, GroupLoad, GroupPicture, PlacementChange } from '../picture.ts';
+import {
+  type ClusterPicture,
+  type GroupLoad,
+  type GroupPicture,
+  NO_LOAD,
+  type PlacementChange,
+} from '../picture.ts';
 import { planControlVoters } from '../plan-control.ts';
 import { planDepartures } from '../plan-departures.ts';
 import { planLeaders } from '../plan-leaders.ts';
 import { planReplicas } from '../plan-replicas.ts';
-
-const NO_LOAD: GroupLoad = { bytes: 0, callsPerSecond: 0 };
 
 interface SimulatedNode {
   readonly node: number;
@@ -48,7 +52,7 @@ interface SimulatedGroup {
   caughtUp: Set<number>;
   /** Replica ids that the configuration ever had. */
   readonly everMembers: Set<number>;
-  load: GroupLoad;
+  load: GroupLoad | undefined;
 }
 
 export interface Round {
@@ -139,6 +143,7 @@ export class SimulatedCluster {
       groups: this.dataGroups.map((group) => this.#pictureOf(group)),
       control: this.#pictureOf(this.groups[0]!),
       replication: machine.cluster!.replication,
+      mayMoveForLoad: true,
     };
   }
 

@@ -92,8 +92,8 @@ export class ControlDriver {
     );
   }
 
-  leave(node: number): Outcome {
-    return this.run(controlMethod.markLeaving, MarkLeavingSchema, { node });
+  leave(node: number, keepsReplication = false): Outcome {
+    return this.run(controlMethod.markLeaving, MarkLeavingSchema, { node, keepsReplication });
   }
 
   left(node: number): Outcome {

@@ -359,14 +359,14 @@ export declare type GroupStatus = Message<"gomsg.v1.GroupStatus"> & {
   flushedIndex: bigint;
 
   /**
-   * Writes applied a second, as a running average; 0 while it is not measured, and on a node that runs alone.
+   * Writes applied a second, an average that forgets half of what was every 30 s; 0 on a node that runs alone.
    *
    * @generated from field: double writes_per_second = 10;
    */
   writesPerSecond: number;
 
   /**
-   * Reads that the leader answered a second; 0 as above.
+   * Reads that the leader answered a second, averaged likewise; 0 on a node that runs alone.
    *
    * @generated from field: double reads_per_second = 11;
    */
@@ -1103,7 +1103,7 @@ export enum MovePhase {
   UNSPECIFIED = 0,
 
   /**
-   * It has not begun, or nobody leads the group just now.
+   * It has not begun.
    *
    * @generated from enum value: MOVE_PHASE_WAITING = 1;
    */

@@ -132,7 +132,7 @@ export declare type LedGroup = Message<"gomsg.internal.v1.LedGroup"> & {
   catchingUp: CatchingUp[];
 
   /**
-   * What it bears; unset until it was measured for a while under this leader.
+   * What it bears.
    *
    * @generated from field: gomsg.internal.v1.GroupLoad load = 9;
    */
@@ -198,6 +198,13 @@ export declare type GroupLoad = Message<"gomsg.internal.v1.GroupLoad"> & {
    * @generated from field: uint64 bytes = 3;
    */
   bytes: bigint;
+
+  /**
+   * For how long the rates were measured under this leader; young ones say more about chance than about load.
+   *
+   * @generated from field: uint64 measured_ms = 4;
+   */
+  measuredMs: bigint;
 };
 
 /**
