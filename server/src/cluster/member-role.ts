@@ -28,6 +28,7 @@ export async function memberRole(
     hostLabel: config.hostLabel,
     version: VERSION,
     replication: config.replication,
+    replaceAfter_ms: config.replaceAfterMs === 0 ? Number.POSITIVE_INFINITY : config.replaceAfterMs,
     secret: config.clusterSecret,
     tls,
     links: { maxFrameBytes: config.maxFrameBytes },

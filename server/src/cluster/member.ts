@@ -37,6 +37,7 @@ import { PeerLinks } from './links/peer-links.ts';
 import { MemberClusterView } from './member-view.ts';
 import { figureSampler } from './node-figures.ts';
 import { NodesDown } from './nodes-down.ts';
+import { defaultPlacementOptions } from './placement/options.ts';
 import { Reconciler } from './reconciler.ts';
 import { Registration } from './registration.ts';
 import { nodeOf, replicaId } from './replica-id.ts';
@@ -55,6 +56,8 @@ export interface MemberOptions {
   readonly version: string;
   /** Replicas of each group, which the founding node asks for. */
   readonly replication: number;
+  /** How long a node is down before its replicas are made anew on others. */
+  readonly replaceAfter_ms: number;
   readonly secret: string | undefined;
   readonly tls: TlsOptions | undefined;
   readonly links?: Partial<LinkLimits>;
@@ -186,6 +189,7 @@ export class Member implements Leadership {
       proposals: this.#proposals,
       picture: (mayMoveForLoad) =>
         clusterPicture(this.#directory.control, this.#reporting.hearsay(), mayMoveForLoad),
+      options: { ...defaultPlacementOptions, downAfter_ms: options.replaceAfter_ms },
       monotonic,
       onRefused: (error) => logger.debug({ err: error }, 'a change of the plan did not go through yet'),
     });

@@ -156,6 +156,13 @@ export const SETTINGS = {
     description:
       'Replicas of each group that bootstrap asks for: 3 survive the loss of one node, 5 of two. While there are fewer nodes there are fewer replicas; as nodes join they are added.',
   }),
+  replaceAfterMs: setting({
+    section: 'cluster',
+    kind: duration({ minMs: 10 * SECOND, maxMs: 30 * DAY, zeroMeans: 'never' }),
+    default: 5 * MINUTE,
+    description:
+      'How long a node is down before its replicas are made anew on others; give all nodes the same. Longer than a restart takes, or every upgrade copies data. A node that is back later gets replicas again.',
+  }),
 
   clusterSecret: setting({
     section: 'cluster',

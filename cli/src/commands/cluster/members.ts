@@ -8,7 +8,7 @@ import {
   NodeState,
 } from '@gomsg/client/gen/gomsg/v1/cluster_pb.js';
 import { address } from '../../arguments/kinds.ts';
-import { type AnyCommand, argument, command, optionalArgument } from '../../arguments/spec.ts';
+import { type AnyCommand, argument, command, flag, optionalArgument } from '../../arguments/spec.ts';
 import type { CommandContext } from '../../context.ts';
 import { ExitCode } from '../../exit-codes.ts';
 import { humanEnum, humanTime } from '../../output/human.ts';
@@ -25,11 +25,19 @@ const nodeColumns = [
   { title: 'STATE', cell: (node: Node) => humanEnum(NodeState, node.state) },
   { title: 'ROLE', cell: (node: Node) => (node.leader ? 'leader' : '') },
   { title: 'REPLICAS', align: 'right', cell: (node: Node) => String(node.replicas) },
+  { title: 'MOVING', cell: describeMoves },
   { title: 'LEADS', align: 'right', cell: (node: Node) => String(node.leaders) },
   { title: 'LABEL', cell: (node: Node) => node.hostLabel },
   { title: 'VERSION', cell: (node: Node) => node.version },
   { title: 'STARTED', cell: (node: Node) => humanTime(node.startedAt) },
 ] as const;
+
+/** Replicas on their way to a node, and from it. */
+function describeMoves({ replicasArriving, replicasDeparting }: Node): string {
+  const arriving = replicasArriving > 0 ? [`+${replicasArriving}`] : [];
+  const departing = replicasDeparting > 0 ? [`-${replicasDeparting}`] : [];
+  return [...arriving, ...departing].join(' ');
+}
 
 /** One line for one node in JSON, as for lists. */
 async function showNodes({ output }: CommandContext, nodes: readonly Node[]): Promise<void> {
@@ -101,10 +109,15 @@ export const join = command({
 export const leave = command({
   name: 'leave',
   summary: 'Remove a node, after its data was moved to the others.',
+  description:
+    'Answers once the node is known to leave; "gomsg cluster status" shows how far its data is. The node ends by itself when it has nothing left, and its id is never used again. A node that is down can leave too.',
   rpcs: [method.leave],
-  specs: { nodeId: argument('id of the node') },
-  async run(context, { nodeId }) {
-    const { node } = await context.client.cluster.leave({ nodeId }, context.call());
+  specs: {
+    nodeId: argument('id of the node'),
+    fewerReplicas: flag('also when groups have fewer replicas then, or have to wait for nodes that are down'),
+  },
+  async run(context, { nodeId, fewerReplicas }) {
+    const { node } = await context.client.cluster.leave({ nodeId, fewerReplicas }, context.call());
     await showNodes(context, node === undefined ? [] : [node]);
     return ExitCode.done;
   },

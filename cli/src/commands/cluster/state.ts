@@ -6,8 +6,11 @@ import {
   ClusterState,
   type ClusterStats,
   ClusterStatsSchema,
+  type GroupMove,
   type GroupStatus,
   type GroupTopology,
+  MovePhase,
+  MoveReason,
   type NodeStats,
 } from '@gomsg/client/gen/gomsg/v1/cluster_pb.js';
 import { count, duration } from '../../arguments/kinds.ts';
@@ -36,9 +39,11 @@ export const status = command({
         ['nodes up', `${answer.nodesUp} of ${answer.nodesTotal}`],
         ['topology epoch', String(answer.topologyEpoch)],
         ...answer.problems.map((problem) => ['problem', problem] as const),
+        ...answer.warnings.map((warning) => ['warning', warning] as const),
       ]),
       '',
       ...table(groupColumns, answer.groups),
+      ...(answer.moves.length === 0 ? [] : ['', ...table(moveColumns, answer.moves)]),
     ]);
     return answer.state === ClusterState.UNAVAILABLE ? ExitCode.no : ExitCode.done;
   },
@@ -52,12 +57,38 @@ const groupColumns = [
   { title: 'APPLIED', align: 'right', cell: (group: GroupStatus) => humanCount(group.appliedIndex) },
   { title: 'FLUSHED', align: 'right', cell: (group: GroupStatus) => humanCount(group.flushedIndex) },
   { title: 'SLOTS', align: 'right', cell: (group: GroupStatus) => humanCount(group.slots) },
+  { title: 'WRITES/S', align: 'right', cell: (group: GroupStatus) => humanCount(group.writesPerSecond) },
+  { title: 'READS/S', align: 'right', cell: (group: GroupStatus) => humanCount(group.readsPerSecond) },
+  { title: 'DATA', align: 'right', cell: (group: GroupStatus) => humanBytes(group.bytes) },
   {
     title: 'VOTERS',
     cell: (group: GroupStatus) =>
       [...group.voterNodeIds, ...group.learnerNodeIds.map((node) => `${node} (learning)`)].join(' '),
   },
 ] as const;
+
+const moveColumns = [
+  { title: 'MOVING', align: 'right', cell: (move: GroupMove) => String(move.group) },
+  { title: 'FROM', cell: (move: GroupMove) => move.fromNodeIds.join(' ') || '-' },
+  { title: 'TO', cell: (move: GroupMove) => move.toNodeIds.join(' ') || '-' },
+  { title: 'PHASE', cell: describePhase },
+  { title: 'BECAUSE', cell: (move: GroupMove) => MOVE_REASONS[move.reason] },
+] as const;
+
+function describePhase({ phase, percent }: GroupMove): string {
+  const name = humanEnum(MovePhase, phase);
+  return phase === MovePhase.CATCHING_UP ? `${name} ${percent} %` : name;
+}
+
+const MOVE_REASONS: Readonly<Record<MoveReason, string>> = {
+  [MoveReason.UNSPECIFIED]: '-',
+  [MoveReason.REPLICATION]: 'of the number of replicas',
+  [MoveReason.LEAVING]: 'a node leaves',
+  [MoveReason.DOWN]: 'a node is down',
+  [MoveReason.LABELS]: 'replicas share a host label',
+  [MoveReason.COUNT]: 'nodes hold uneven numbers',
+  [MoveReason.LOAD]: 'nodes bear uneven load',
+};
 
 export const topology = command({
   name: 'topology',
@@ -170,6 +201,10 @@ const NODE_FACTS: readonly (readonly [name: string, cell: (stats: NodeStats) => 
   ['uptime', ({ uptime }) => humanDuration(uptime)],
 ];
 
+function isSilent({ nodeId, uptime }: NodeStats): boolean {
+  return nodeId !== '' && uptime === undefined;
+}
+
 /** A figure a line, a column for each node and, with more than one, for all of them. */
 function describe({ total, nodes }: ClusterStats): string[] {
   const shown = nodes.length === 1 || total === undefined ? nodes : [total, ...nodes];
@@ -179,7 +214,8 @@ function describe({ total, nodes }: ClusterStats): string[] {
       ...shown.map((stats) => ({
         title: stats.nodeId === '' ? 'TOTAL' : stats.nodeId,
         align: 'right' as const,
-        cell: ([, cell]: (typeof NODE_FACTS)[number]) => cell(stats),
+        // A node that is down says nothing of itself.
+        cell: ([, cell]: (typeof NODE_FACTS)[number]) => (isSilent(stats) ? '-' : cell(stats)),
       })),
     ],
     NODE_FACTS,
