@@ -8,10 +8,11 @@ export function fishScript(nodes: readonly CompletionNode[]): string {
     'function __gomsg_at',
     '  set -l path',
     '  for word in (commandline -opc)[2..-1]',
-    '    set -l longer (string join " " $path $word)',
+    '    set -l longer (string join -- " " $path $word)',
     `    contains -- "$longer" ${commands.map(quoted).join(' ')}; and set -a path $word`,
     '  end',
-    '  test (string join " " $path) = "$argv[1]"',
+    // Joined in quotes: the path is no word at all before the first command.
+    '  test "$path" = "$argv[1]"',
     'end',
     'complete -c gomsg -f',
   ];

@@ -1,8 +1,27 @@
 import { spawnSync } from 'node:child_process';
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from '../testing/run-command.ts';
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
+
+function isMissing(shell: string): boolean {
+  return spawnSync(shell, ['-c', 'true']).error !== undefined;
+}
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gomsg-completion-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function scriptFile(shell: (typeof SHELLS)[number]): Promise<string> {
+  const file = join(folder, `gomsg.${shell}`);
+  writeFileSync(file, await script(shell));
+  return file;
+}
 
 async function script(shell: (typeof SHELLS)[number]): Promise<string> {
   return (await runCommand(`completion ${shell}`)).out;
@@ -30,13 +49,34 @@ describe.each(SHELLS)('the script for %s', (shell) => {
     }
   });
 
-  it.skipIf(spawnSync(shell, ['-c', 'true']).error !== undefined)(
-    `is one that ${shell} can read`,
-    async () => {
-      const { status, stderr } = spawnSync(shell, ['-n'], { input: await script(shell), encoding: 'utf8' });
-      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    },
-  );
+  it.skipIf(isMissing(shell))(`is one that ${shell} can read`, async () => {
+    const { status, stderr } = spawnSync(shell, ['-n', await scriptFile(shell)], { encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+});
+
+describe.skipIf(isMissing('fish'))('fish completes', () => {
+  /** What fish offers behind a line, without the descriptions. */
+  async function completions(line: string): Promise<string[]> {
+    const program = 'source $argv[1]; complete -C $argv[2]';
+    const args = ['--no-config', '-c', program, await scriptFile('fish'), line];
+    const { stdout, stderr } = spawnSync('fish', args, { encoding: 'utf8' });
+    if (stderr !== '') throw new Error(stderr.slice(0, 1_000));
+    return stdout
+      .split('\n')
+      .filter((word) => word !== '')
+      .map((word) => word.split('\t')[0]!);
+  }
+
+  it.each([
+    ['services', 'gomsg ', ['kv', 'queue', 'serve', 'completion']],
+    ['commands', 'gomsg kv ex', ['exists', 'expire', 'export']],
+    ['commands behind options', 'gomsg -o json queue pu', ['push', 'push-batch', 'purge']],
+    ['options', 'gomsg kv put a b --if', ['--if-absent', '--if-present', '--if-version']],
+    ['values that are one of a few', 'gomsg kv get --consistency ', ['linearizable', 'stale']],
+  ])('%s', async (_what, line, expected) => {
+    expect(await completions(line)).toEqual(expect.arrayContaining(expected));
+  });
 });
 
 describe('bash completes', () => {
