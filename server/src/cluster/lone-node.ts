@@ -55,10 +55,6 @@ export class LoneNode implements ClusterView, StreamNodes {
     return this.#parts.identity.nodeId;
   }
 
-  isAlive(_nodeId: string): boolean {
-    return false; // there is no other
-  }
-
   leaderOf(_group: number): string {
     return this.self;
   }

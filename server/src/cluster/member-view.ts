@@ -66,11 +66,6 @@ export class MemberClusterView implements ClusterView, StreamNodes {
     return this.#parts.identity.nodeId;
   }
 
-  isAlive(nodeId: string): boolean {
-    const number = this.#control.numberOf(nodeId);
-    return number !== undefined && this.#isUp(number);
-  }
-
   leaderOf(group: number): string {
     return this.#nodeId(this.#parts.leaders.leaderOf(group));
   }

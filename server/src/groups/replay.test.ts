@@ -194,7 +194,7 @@ function methodsOf(host: GroupHost): Method[] {
     router,
     limits,
     topicDefaults: { ...defaultTopicSettings, partitions: 2 },
-    nodes: { self: 'node1', isAlive: () => false, leaderOf: () => 'node1' },
+    nodes: { self: 'node1', leaderOf: () => 'node1' },
   });
   stream.close();
   return [...kvMethods({ router, limits }), ...queueMethods({ router, limits }), ...stream.methods];

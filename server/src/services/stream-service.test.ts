@@ -435,7 +435,7 @@ describe('List', () => {
       router: new InstantRouter(groups, (name) => name.charCodeAt(name.length - 1) % groups.length),
       limits: { maxMessageBytes: 1024, maxFrameBytes: 64 * 1024 },
       topicDefaults: defaultTopicSettings,
-      nodes: { self: 'n1', isAlive: () => false, leaderOf: (group) => `leader-${group}` },
+      nodes: { self: 'n1', leaderOf: (group) => `leader-${group}` },
     });
     const names = Array.from({ length: 25 }, (_, i) => `topic-${String.fromCharCode(97 + i)}`);
     for (const topic of [...names, 'other', 'a']) await call(methods, rpc.publish, { topic });

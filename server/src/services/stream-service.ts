@@ -17,8 +17,8 @@ export interface StreamServer {
   /** All methods of `gomsg.v1.StreamService`. */
   readonly methods: Method[];
   /**
-   * Removes the members of consumers and groups whose subscriptions are gone. Runs by itself a while after the start and
-   * after this node came to lead a group; a cluster calls it too when a node is found dead.
+   * Removes the members of consumers and groups whose subscriptions are gone. Runs by itself a while after the start, and
+   * for a group that this node comes to lead; a cluster calls it too when a node is found dead.
    */
   removeAbandonedMembers(): void;
   /** Stops what runs by itself. Subscriptions end with their calls. */
@@ -35,7 +35,7 @@ export function streamServer(deps: StreamDeps): StreamServer {
     return hub;
   };
   const defaults = new TopicDefaults(deps.topicDefaults);
-  const members = new Members(deps.router, deps.nodes, hubOf);
+  const members = new Members(deps.router, deps.nodes.self, hubOf);
   return {
     methods: [
       ...topicMethods(deps, defaults),

@@ -21,8 +21,6 @@ export interface StreamLimits {
 export interface StreamNodes {
   /** Id of this node. */
   readonly self: string;
-  /** Whether a node other than this one runs, as far as is known: it may then hold subscriptions. */
-  isAlive(nodeId: string): boolean;
   /** Id of the node that leads a group; empty when unknown. */
   leaderOf(groupId: number): string;
 }

@@ -46,13 +46,44 @@ describe('members that outlived their subscriptions', () => {
     node.server.close();
   });
 
-  it('are left alone while the node that serves them lives', async () => {
-    let alive = true;
-    const node = await restarted({ nodeId: 'n2', isAlive: (id) => id === 'n1' && alive });
+  it('are left alone by other nodes that do not lead', async () => {
+    const node = await restarted({ nodeId: 'n2' });
+    node.group.isLeader = false;
     vi.advanceTimersByTime(SWEEP_DELAY_MS);
-    expect(await node.members('t', 'g')).toHaveLength(1);
-    alive = false;
     node.server.removeAbandonedMembers();
+    expect(await node.members('t', 'g')).toHaveLength(1);
+    node.server.close();
+  });
+
+  it('give way at once to a node that comes to lead, whether theirs is alive or not', async () => {
+    const node = await restarted({ nodeId: 'n2' });
+    node.group.isLeader = false;
+    node.group.isLeader = true;
+    expect(await node.members('t', 'g')).toEqual([]);
+    expect(await node.members('t', 'c')).toEqual([]);
+    node.server.close();
+  });
+
+  it('are told from those whose subscriptions the new leader serves', async () => {
+    const node = await restarted({ nodeId: 'n2' });
+    const reader = node.subscribe({ topic: 't', group: 'g' });
+    await reader.until(({ responses }) => responses.length > 0);
+    node.group.isLeader = false;
+    node.group.isLeader = true;
+    expect((await node.members('t', 'g')).map(({ memberId }) => memberId)).toEqual([reader.memberId]);
+    expect(reader.ended).toBe(false);
+    await reader.leave();
+    node.server.close();
+  });
+
+  it('are removed a while after they could not be when the leader changed', async () => {
+    const node = await restarted({ nodeId: 'n2' });
+    node.group.isLeader = false;
+    node.group.refusal = { reason: ErrorReason.NO_QUORUM, message: 'not yet' };
+    node.group.isLeader = true;
+    node.group.refusal = undefined;
+    expect(await node.members('t', 'g')).toHaveLength(1);
+    vi.advanceTimersByTime(SWEEP_DELAY_MS);
     expect(await node.members('t', 'g')).toEqual([]);
     node.server.close();
   });
@@ -78,19 +109,6 @@ describe('members that outlived their subscriptions', () => {
     vi.advanceTimersByTime(SWEEP_DELAY_MS);
     expect(vi.getTimerCount()).toBe(0);
     expect(await node.members('t', 'g')).toHaveLength(1);
-  });
-
-  it('are removed a while after their node is dead and another came to lead', async () => {
-    const node = await restarted({ nodeId: 'n2' });
-    node.group.isLeader = false;
-    vi.advanceTimersByTime(SWEEP_DELAY_MS);
-    expect(await node.members('t', 'g')).toHaveLength(1);
-    node.group.isLeader = true;
-    vi.advanceTimersByTime(SWEEP_DELAY_MS - 1);
-    expect(await node.members('t', 'g')).toHaveLength(1);
-    vi.advanceTimersByTime(1);
-    expect(await node.members('t', 'g')).toEqual([]);
-    node.server.close();
   });
 
   it('of this node are removed by it whoever leads', async () => {

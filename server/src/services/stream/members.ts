@@ -1,8 +1,8 @@
 /**
  * Sees to it that no member outlives its subscription: whatever the end of a subscription was, its partitions go to
- * others. A node that is killed leaves its members behind in the replicated state. Its own next run removes them when the
- * consumer is next joined here, and all of them a while after the start; whoever leads the group removes them when the
- * node is found dead, and a while after it came to lead.
+ * others. Only the leader of a group serves subscriptions, which end with its leadership: so whoever comes to lead removes
+ * all members that it finds, at once, since what their partitions hold waits for that. A node that runs alone removes
+ * those of its earlier runs when the consumer is next joined, and all of them a while after the start.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
 import { LeaveConsumerSchema } from '../../gen/gomsg/internal/v1/commands_pb.js';
@@ -10,30 +10,31 @@ import { Consistency } from '../../gen/gomsg/v1/common_pb.js';
 import { internalMethod } from '../../state/internal-methods.ts';
 import { isRetryable } from '../errors.ts';
 import type { GroupRouter, ServiceGroup } from '../groups.ts';
-import type { StreamNodes } from './deps.ts';
 import { MemberIds } from './member-ids.ts';
 import type { StreamHub } from './stream-hub.ts';
 
-/** From the start, a leave that was refused or a leadership gained, to the next look for members without a subscription. */
+/** From the start, or a leave that was refused, to the next look for members without a subscription. */
 export const SWEEP_DELAY_MS = 10_000;
 
 export class Members {
   readonly ids: MemberIds;
   readonly #router: GroupRouter;
-  readonly #nodes: StreamNodes;
+  readonly #self: string;
   readonly #hubOf: (group: ServiceGroup) => StreamHub;
   #timer: NodeJS.Timeout | undefined;
   readonly #stopListening: readonly (() => void)[];
   #closed = false;
 
-  constructor(router: GroupRouter, nodes: StreamNodes, hubOf: (group: ServiceGroup) => StreamHub) {
-    this.ids = new MemberIds(nodes.self);
+  /** @param self id of this node */
+  constructor(router: GroupRouter, self: string, hubOf: (group: ServiceGroup) => StreamHub) {
+    this.ids = new MemberIds(self);
     this.#router = router;
-    this.#nodes = nodes;
+    this.#self = self;
     this.#hubOf = hubOf;
     this.#stopListening = router.dataGroups().map((group) =>
       group.onRoleChange((isLeader) => {
-        if (isLeader) this.#sweepLater();
+        // Behind all that leaders before have written: a member that they took in last would be missed.
+        if (isLeader) this.#sweepGroup(group, Consistency.LINEARIZABLE);
       }),
     );
     this.#sweepLater();
@@ -77,38 +78,35 @@ export class Members {
   }
 
   /**
-   * Removes every member without a subscription, unless a living node may serve it. What other nodes left behind is the
-   * leader's to remove; what this one did, it sees in any replica.
+   * Removes every member without a subscription. What other nodes left behind is the leader's to remove; what this one
+   * did, it sees in any replica.
    */
   sweep(): void {
-    for (const group of this.#router.dataGroups()) {
-      const hub = this.#hubOf(group);
-      const gone: { topic: string; consumer: string; id: string }[] = [];
-      group.read(
-        Consistency.STALE,
-        ({ stream }) => {
-          for (const topic of stream.allTopics()) {
-            for (const consumer of topic.consumers.values()) {
-              for (const { id } of consumer.members) {
-                if (this.#isGone(id, hub, group.isLeader))
-                  gone.push({ topic: topic.name, consumer: consumer.name, id });
-              }
-            }
-          }
-          for (const { topic, consumer, id } of gone) this.leave(group, topic, consumer, id);
-        },
-        // A group that cannot be read now is looked at again, save by a node that has no replica of it.
-        () => {
-          if (group.isLeader) this.#sweepLater();
-        },
-      );
-    }
+    for (const group of this.#router.dataGroups()) this.#sweepGroup(group, Consistency.STALE);
   }
 
-  #isGone(memberId: string, hub: StreamHub, isLeader: boolean): boolean {
-    if (hub.isLive(memberId)) return false;
-    const node = this.ids.nodeOf(memberId);
-    return node === this.#nodes.self || (isLeader && !this.#nodes.isAlive(node));
+  #sweepGroup(group: ServiceGroup, consistency: Consistency): void {
+    const hub = this.#hubOf(group);
+    const gone: { topic: string; consumer: string; id: string }[] = [];
+    group.read(
+      consistency,
+      ({ stream }) => {
+        if (this.#closed) return;
+        for (const topic of stream.allTopics()) {
+          for (const consumer of topic.consumers.values()) {
+            for (const { id } of consumer.members) {
+              if (!hub.isLive(id) && (group.isLeader || this.ids.nodeOf(id) === this.#self))
+                gone.push({ topic: topic.name, consumer: consumer.name, id });
+            }
+          }
+        }
+        for (const { topic, consumer, id } of gone) this.leave(group, topic, consumer, id);
+      },
+      // A group that cannot be read now is looked at again, save by a node that has no replica of it.
+      () => {
+        if (group.isLeader) this.#sweepLater();
+      },
+    );
   }
 
   #sweepLater(): void {

@@ -115,7 +115,7 @@ export class SimulatedNodes {
       router,
       limits,
       topicDefaults: defaultTopicSettings,
-      nodes: { self: 'n1', isAlive: () => true, leaderOf: () => 'n1' },
+      nodes: { self: 'n1', leaderOf: () => 'n1' },
     });
     this.#closing.push(() => streams.close());
     return [...kvMethods({ router, limits }), ...queueMethods({ router, limits }), ...streams.methods];

@@ -24,7 +24,6 @@ export interface NodeOptions {
   readonly topicDefaults?: TopicSettings;
   /** What was there before the node started. */
   readonly store?: ModelStore;
-  readonly isAlive?: (nodeId: string) => boolean;
   readonly maxMessageBytes?: number;
   readonly maxFrameBytes?: number;
 }
@@ -49,7 +48,6 @@ export class StreamNode {
       topicDefaults: options.topicDefaults ?? defaultTopicSettings,
       nodes: {
         self: options.nodeId ?? 'n1',
-        isAlive: options.isAlive ?? (() => false),
         leaderOf: () => options.nodeId ?? 'n1',
       },
     });
