@@ -49,6 +49,8 @@ export interface GroupOptions {
   readonly host: GroupHostFace;
   /** Uniform in [0, 1), for election timeouts. */
   readonly random: () => number;
+  /** Ticks without anything to do after which the group stops its clocks; 0 = never. Default 0. */
+  readonly hibernateAfterTicks?: number;
   /**
    * The members before any entry says who they are; empty for a replica that learns them from the others. Default: this
    * one alone.

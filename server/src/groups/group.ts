@@ -9,34 +9,32 @@ import { Consistency } from '../gen/gomsg/v1/common_pb.js';
 import {
   type Configuration,
   type ConfigurationChange,
-  decodeConfiguration,
   type Entry,
   EntryKind,
   encodeConfiguration,
   entryBytes,
   isMember,
   type Message,
-  makeConfiguration,
-  RaftCore,
+  type RaftCore,
   type RaftStatus,
   type SnapshotMeta,
 } from '../raft/index.ts';
 import type { Proposal, ServiceGroup } from '../services/groups.ts';
 import type { Failure } from '../state/failure.ts';
 import { GroupState } from '../state/group-state.ts';
-import { checkEntryLevel, decodeLogEntry, encodeLogEntry } from '../state/log-entry.ts';
+import { checkEntryLevel } from '../state/log-entry.ts';
+import { Applying } from './applying.ts';
 import { Callers } from './callers.ts';
 import { GroupClock } from './group-clock.ts';
-import { type GroupHostFace, type GroupOptions, LogStateMismatchError, type Written } from './group-face.ts';
+import type { GroupHostFace, GroupOptions, Written } from './group-face.ts';
 import { Listeners } from './listeners.ts';
 import type { NodeLog } from './node-log.ts';
+import { openCore } from './open-core.ts';
 import { persist } from './persist.ts';
 import { type MemberProgress, progressOf } from './progress.ts';
-import { type Proposed, ProposedWrites } from './proposed-writes.ts';
-import { deposed, inDoubt, notLeader, overloaded, refused } from './refusals.ts';
-import { DOUBT_TICKS, ELECTION_TICKS, HEARTBEAT_TICKS } from './timing.ts';
+import { Proposing } from './proposing.ts';
+import { deposed, notLeader, overloaded, refused } from './refusals.ts';
 import { type WaitingRead, WaitingReads } from './waiting-reads.ts';
-import { type NextEntry, WaitingWrites } from './waiting-writes.ts';
 
 export class Group implements ServiceGroup {
   readonly id: number;
@@ -48,27 +46,19 @@ export class Group implements ServiceGroup {
   readonly #log: NodeLog;
   readonly #clock: GroupClock;
   readonly #callers: Callers;
-  readonly #waiting = new WaitingWrites();
-  readonly #proposed = new ProposedWrites();
-  /** Ticks until the writes of a leadership that ended are given up, when there are any. */
-  #doubtTicks = 0;
+  readonly #proposing: Proposing;
+  readonly #applying: Applying;
   /** Batches of work that were given to the log and are not durable. */
   #unflushed = 0;
   /** While the state is being replaced by a snapshot: nothing is applied, saved or read. */
   #installing: SnapshotMeta | undefined;
   readonly #reads = new WaitingReads();
-  /** Entries to apply, oldest first, from `#committedAt` on. */
-  #committed: Entry[] = [];
-  #committedAt = 0;
   /** True when this node may answer linearizable reads without asking anyone: see `#updateReadiness`. */
   #readsAtOnce = false;
   #stopped: Failure | undefined;
-  /** A change of the members was applied, and nobody was told yet. */
-  #newMembers = false;
   readonly #roleListeners: Listeners<boolean>;
   /** What the listeners were told. */
   #toldLeads = false;
-  #writesTotal = 0;
   #readsTotal = 0;
 
   constructor(options: GroupOptions) {
@@ -82,32 +72,18 @@ export class Group implements ServiceGroup {
     const initial = options.configuration;
     this.state = new GroupState(options.store, id, initial && encodeConfiguration(initial));
     this.state.load();
-    const stored = log.groupState(id);
-    const applied = this.state.appliedIndex;
-    if (applied > stored.lastIndex || applied < stored.firstIndex - 1) {
-      throw new LogStateMismatchError(
-        `group ${id}: the store is at entry ${applied}, and the log holds ${stored.firstIndex} to ${stored.lastIndex}. ` +
-          'The log or the store was replaced or lost: put the whole data folder back from one copy',
-      );
-    }
-    const { membership } = this.state;
-    const configuration = membership ? decodeConfiguration(membership) : makeConfiguration([raftId]);
-    this.#core = new RaftCore({
-      id: raftId,
-      hardState: stored.hardState,
-      configuration,
-      appliedIndex: applied,
-      random: options.random,
-      electionTicks: ELECTION_TICKS,
-      heartbeatTicks: HEARTBEAT_TICKS,
-      log: {
-        firstIndex: () => log.groupState(id).firstIndex,
-        lastIndex: () => log.groupState(id).lastIndex,
-        term: (index) => log.term(id, index),
-        // The log gives back what this core wrote: kinds included.
-        entries: (from, to, maxBytes) => log.entries(id, from, to, maxBytes) as readonly Entry[],
-        snapshotMeta: () => this.#snapshotMeta(),
-      },
+    this.#core = openCore(options, this.state, () => this.#snapshotMeta());
+    const parts = { group: id, callers: this.#callers, notLeader: () => this.#notLeader() };
+    this.#applying = new Applying({
+      ...parts,
+      state: this.state,
+      onApplied: (commands) => host.onApplied(commands),
+    });
+    this.#proposing = new Proposing({
+      ...parts,
+      core: this.#core,
+      host,
+      onProposed: (proposed) => this.#applying.proposed(proposed),
     });
     this.#clock = new GroupClock(host.clock, host.monotonic, this.state.stamp_ms);
   }
@@ -157,7 +133,7 @@ export class Group implements ServiceGroup {
 
   /** Commands that this replica has applied since it was opened: what load is measured from. */
   get writesTotal(): number {
-    return this.#writesTotal;
+    return this.#applying.commandsTotal;
   }
 
   /** Reads that this replica was asked for since it was opened. */
@@ -172,17 +148,17 @@ export class Group implements ServiceGroup {
 
   /** Commands waiting for their turn. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#proposing.waiting;
   }
 
   /** Whether a write is still on its way to its answer. */
   get busy(): boolean {
-    return this.#waiting.length > 0 || this.#proposed.length > 0 || this.applying || this.installing;
+    return this.waiting > 0 || this.#applying.awaitsOwn || this.applying || this.installing;
   }
 
   /** Whether committed entries wait to be applied. */
   get applying(): boolean {
-    return this.#committedAt < this.#committed.length;
+    return this.#applying.pending;
   }
 
   /** A sole voter leads at once; the host then drives the group until it has applied what its log held. */
@@ -195,8 +171,8 @@ export class Group implements ServiceGroup {
   stop(failure: Failure): void {
     this.#stopped = failure;
     this.#readsAtOnce = false;
-    for (const { reply } of this.#waiting.takeAll()) this.#callers.fail(reply, failure);
-    this.#failInDoubt(failure);
+    this.#proposing.failAll(failure);
+    this.#applying.failInDoubt(failure);
     for (const read of this.#reads.takeAll()) this.#callers.fail(read, failure);
   }
 
@@ -208,8 +184,8 @@ export class Group implements ServiceGroup {
       proposal.reply.fail(refusal);
       return;
     }
-    this.#waiting.push(proposal);
-    if (this.#waiting.length === 1) this.#host.schedule(this);
+    this.#proposing.push(proposal);
+    if (this.waiting === 1) this.#host.schedule(this);
   }
 
   read(
@@ -252,8 +228,8 @@ export class Group implements ServiceGroup {
   #refusal(proposal: Proposal): Failure | undefined {
     if (this.#stopped !== undefined) return this.#stopped;
     if (!this.#core.isLeader) return this.#notLeader();
-    if (!this.#waiting.hasRoomFor(proposal)) {
-      return overloaded(`${this.#waiting.bytes} bytes of writes wait to be logged`);
+    if (!this.#proposing.hasRoomFor(proposal)) {
+      return overloaded(`${this.#proposing.waitingBytes} bytes of writes wait to be logged`);
     }
     return this.#host.hasRoom ? undefined : this.#host.writeRefusal(proposal.method);
   }
@@ -297,9 +273,7 @@ export class Group implements ServiceGroup {
   /** One unit of the clock of elections has passed. */
   tick(): void {
     this.#core.tick();
-    if (this.#doubtTicks > 0 && --this.#doubtTicks === 0 && !this.#core.isLeader) {
-      this.#failInDoubt(deposed(this.id));
-    }
+    this.#applying.tick(this.isLeader);
   }
 
   /** A snapshot that `sendSnapshot` asked for has arrived, or did not. */
@@ -321,7 +295,7 @@ export class Group implements ServiceGroup {
     this.state.load();
     this.#core.snapshotInstalled(index);
     // Whether it holds the writes that this node proposed once cannot be seen from it.
-    this.#failInDoubt(deposed(this.id));
+    this.#applying.failInDoubt(deposed(this.id));
     this.#reads.serve(index, this.#serve);
     this.#host.membersChanged(this);
   }
@@ -331,25 +305,7 @@ export class Group implements ServiceGroup {
   /** Turns what waits into entries, as far as there is room for them, and read rounds. */
   proposeWaiting(): void {
     if (this.#reads.waiting > 0) this.#reads.confirm(this.#core, this.#refuseReads);
-    if (this.#waiting.length > 0 && !this.#host.hasRoom) this.#refuseWithoutRoom();
-    if (this.#waiting.length === 0 || this.#host.held) return;
-    const stamp_ms = this.now();
-    // What a failed write's caller submits at once is for the next turn.
-    for (let left = this.#waiting.length; left > 0; ) {
-      const next = this.#waiting.nextEntry(left);
-      if (!this.#host.takeLogRoom(next.bytes)) return;
-      this.#propose(next, stamp_ms);
-      left -= next.count;
-    }
-  }
-
-  /** What was let in before the room ran out must not wait for it without end, nor meet a log that cannot take it. */
-  #refuseWithoutRoom(): void {
-    for (const proposal of this.#waiting.takeAll()) {
-      const refusal = this.#host.writeRefusal(proposal.method);
-      if (refusal === undefined) this.#waiting.push(proposal);
-      else this.#callers.fail(proposal.reply, refusal);
-    }
+    this.#proposing.proposeWaiting(this.#now);
   }
 
   hasReady(): boolean {
@@ -369,17 +325,9 @@ export class Group implements ServiceGroup {
     if (ready.mustSync) persist(this.#log, this.id, ready);
     if (ready.snapshot !== undefined) {
       this.#installing = ready.snapshot;
-      this.#committed = [];
-      this.#committedAt = 0;
+      this.#applying.drop();
     }
-    if (ready.committed.length > 0) {
-      // The core bounds what is handed out and not yet applied.
-      if (this.applying) for (const entry of ready.committed) this.#committed.push(entry);
-      else {
-        this.#committed = [...ready.committed];
-        this.#committedAt = 0;
-      }
-    }
+    this.#applying.take(ready.committed);
     if (ready.softState !== undefined) this.#roleChanged();
     this.#reads.confirmed(ready.readStates);
     this.#reads.serve(this.state.appliedIndex, this.#serve);
@@ -403,20 +351,11 @@ export class Group implements ServiceGroup {
   /** Applies committed entries, whole ones, until at least that many commands are done or none are left. */
   applySome(commandsMin: number): void {
     if (!this.applying) return;
-    let entry: Entry | undefined;
-    for (let done = 0; done < commandsMin && this.applying; ) {
-      entry = this.#committed[this.#committedAt++]!;
-      done += this.#apply(entry);
-    }
-    if (!this.applying) {
-      this.#committed = [];
-      this.#committedAt = 0;
-    }
-    this.#core.applied(entry!.index);
+    const { index, newMembers } = this.#applying.some(commandsMin);
+    this.#core.applied(index);
     this.#updateReadiness();
     this.#reads.serve(this.state.appliedIndex, this.#serve);
-    if (this.#newMembers) {
-      this.#newMembers = false;
+    if (newMembers) {
       // A start does not campaign before it has applied the members that its log knows of.
       if (this.isAlone) this.#core.campaign();
       this.#host.membersChanged(this);
@@ -432,66 +371,12 @@ export class Group implements ServiceGroup {
 
   // --- inside ---
 
-  #propose(next: NextEntry, stamp_ms: number): void {
-    const proposals = this.#waiting.take(next);
-    try {
-      const { index, term } = this.#core.propose(
-        encodeLogEntry(stamp_ms, proposals, 0, proposals.length, this.#host.level),
-      );
-      this.#proposed.push({ index, term, stamp_ms, proposals });
-    } catch (error) {
-      const failure = refused(error, () => this.#notLeader());
-      for (const { reply } of proposals) this.#callers.fail(reply, failure);
-    }
-  }
-
-  /** Applies one entry and returns its number of commands, counting an entry without any as one. */
-  #apply(entry: Entry): number {
-    const own = this.#proposed.take(entry.index, entry.term, this.#failLost);
-    if (entry.kind !== EntryKind.NORMAL) {
-      if (entry.kind === EntryKind.CONFIGURATION) {
-        this.state.reconfigure(entry.index, entry.term, entry.data);
-        this.#newMembers = true;
-      } else this.state.skip(entry.index, entry.term);
-      return 1;
-    }
-    return own === undefined ? this.#applyForeign(entry) : this.#applyOwn(entry, own);
-  }
-
-  #applyOwn(entry: Entry, { stamp_ms, proposals }: Proposed): number {
-    const outcomes = this.state.apply(entry.index, entry.term, stamp_ms, proposals);
-    // Only now: whoever is answered may read at once, and has to find the entry applied as a whole.
-    for (let i = 0; i < proposals.length; i++) this.#callers.answer(proposals[i]!.reply, outcomes[i]!);
-    this.#writesTotal += proposals.length;
-    this.#host.onApplied(proposals.length);
-    return proposals.length;
-  }
-
-  #applyForeign(entry: Entry): number {
-    const { stamp_ms, commands } = decodeLogEntry(entry.data);
-    this.state.apply(entry.index, entry.term, stamp_ms, commands);
-    this.#writesTotal += commands.length;
-    this.#host.onApplied(commands.length);
-    return commands.length;
-  }
-
-  /** Another entry has the place of these for good. */
-  readonly #failLost = ({ proposals }: Proposed): void => {
-    for (const { reply } of proposals) this.#callers.fail(reply, this.#notLeader());
-  };
-
-  /** These are in the log, here at least: whoever leads next may find and commit them, or after the next start. */
-  #failInDoubt(failure: Failure): void {
-    const told = inDoubt(failure);
-    for (const { proposals } of this.#proposed.takeAll()) {
-      for (const { reply } of proposals) this.#callers.fail(reply, told);
-    }
-  }
-
   readonly #refuseReads = (reads: readonly WaitingRead[], error: unknown): void => {
     const failure = refused(error, () => this.#notLeader());
     for (const read of reads) this.#callers.fail(read, failure);
   };
+
+  readonly #now = (): number => this.now();
 
   readonly #serve = (read: WaitingRead): void => this.#callers.serve(read, this.state, this.now());
 
@@ -500,8 +385,8 @@ export class Group implements ServiceGroup {
     if (!this.#core.isLeader) {
       const failure = this.#notLeader();
       for (const read of this.#reads.takeUnconfirmed()) this.#callers.fail(read, failure);
-      for (const { reply } of this.#waiting.takeAll()) this.#callers.fail(reply, failure);
-      if (this.#proposed.length > 0 && this.#doubtTicks === 0) this.#doubtTicks = DOUBT_TICKS;
+      this.#proposing.failAll(failure);
+      this.#applying.deposed();
     }
     this.#tellRole();
     this.#host.leaderChanged(this);

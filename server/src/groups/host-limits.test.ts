@@ -233,7 +233,7 @@ describe('a log that cannot be applied', () => {
     const fromTheFuture = new Uint8Array([0x08, 0x63]);
     log.append(1, [{ index: lastIndex + 1, term: lastTerm, kind: EntryKind.NORMAL, data: fromTheFuture }]);
     const { host, fatal } = makeHost({ log, store: openMemoryStore() });
-    await expect(host.start()).rejects.toThrow(/upgrade this node/);
+    await expect(host.start()).rejects.toThrow(/level 99/);
     expect(fatal).toEqual([]);
   });
 

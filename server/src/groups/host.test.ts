@@ -262,3 +262,40 @@ describe('stopping', () => {
     await expect(set(group, 'b', 'x')).rejects.toMatchObject({ reason: ErrorReason.DRAINING });
   });
 });
+
+describe('a write that cannot be encoded', () => {
+  // No session has such an id: 64 bits do not hold it.
+  const session = { sessionId: 2n ** 64n, sequence: 1, answeredBelow: 0, retry: false };
+
+  it('costs its caller that call, and neither its neighbours nor the node', async () => {
+    const { group, fatal, bugs } = await startHost();
+    const writes = [
+      set(group, 'before', 'x'),
+      submit(group, kvMethod.set, new Uint8Array(), session),
+      set(group, 'after', 'x'),
+    ];
+    expect((await Promise.allSettled(writes)).map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
+    await expect(writes[1]).rejects.toMatchObject({
+      reason: ErrorReason.INTERNAL,
+      message: expect.stringContaining('was not done'),
+    });
+    expect(await get(group, 'after')).toContain('x');
+    expect(fatal).toEqual([]);
+    expect(bugs).toEqual([expect.stringContaining('encoding a write of method')]);
+  });
+
+  it('fails alone when nothing else waits', async () => {
+    const { group, bugs } = await startHost();
+    const before = group.state.appliedIndex;
+    await expect(submit(group, kvMethod.set, new Uint8Array(), session)).rejects.toMatchObject({
+      reason: ErrorReason.INTERNAL,
+    });
+    await turns(3);
+    expect(group.state.appliedIndex).toBe(before);
+    expect(bugs).toHaveLength(1);
+  });
+});

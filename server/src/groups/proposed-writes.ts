@@ -2,8 +2,10 @@
  * Writes that are in the log of this node and not applied: by index and term, which name an entry for good.
  *
  * A leader that is deposed keeps them for a while. An entry of its may have reached others, and the next leader commits
- * it then: its callers get the answer that they wait for. Where another entry takes its index, it is lost for certain.
- * Until either happens nobody can tell, and after a time its callers are told just that.
+ * it then: its callers get the answer that they wait for. Where another entry takes its index, it is lost for certain,
+ * and so it is once an entry of a later term is committed before it: terms never go back along a log (paper §5.3), so
+ * with the first entry of the next leader all is known. Until then nobody can tell, and after a time its callers are told
+ * just that.
  */
 import type { Proposal } from '../services/groups.ts';
 
@@ -18,6 +20,8 @@ export interface Proposed {
 export class ProposedWrites {
   /** By rising index. */
   #proposed: Proposed[] = [];
+  /** Of the last entry that was applied. */
+  #appliedTerm = 0;
 
   get length(): number {
     return this.#proposed.length;
@@ -36,6 +40,10 @@ export class ProposedWrites {
    * What this node proposed as the entry that is applied now. Those that lost their place to it are handed to `lost`.
    */
   take(index: number, term: number, lost: (proposed: Proposed) => void): Proposed | undefined {
+    if (term !== this.#appliedTerm) {
+      this.#appliedTerm = term;
+      this.#loseOlder(term, lost);
+    }
     for (;;) {
       const first = this.#proposed[0];
       if (first === undefined || first.index > index) return undefined;
@@ -43,6 +51,13 @@ export class ProposedWrites {
       if (first.index === index && first.term === term) return first;
       lost(first);
     }
+  }
+
+  #loseOlder(term: number, lost: (proposed: Proposed) => void): void {
+    const older = this.#proposed.filter((proposed) => proposed.term < term);
+    if (older.length === 0) return;
+    this.#proposed = this.#proposed.filter((proposed) => proposed.term >= term);
+    for (const proposed of older) lost(proposed);
   }
 
   takeAll(): readonly Proposed[] {

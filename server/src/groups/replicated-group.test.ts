@@ -157,6 +157,28 @@ describe('a leader that is cut off', () => {
     expect(await hosts.during(get(next.group(), 'key'))).toContain('kept');
   });
 
+  it('tells all of them so with the first entry of the next leader, that has nothing more to write', async () => {
+    const hosts = await threeHosts();
+    const old = hosts.leaderOf()!;
+    hosts.isolate(old.number);
+    const lost: Promise<unknown>[] = [];
+    for (let i = 0; i < 3; i++) {
+      lost.push(set(old.group(), `key-${i}`, 'lost'));
+      // An entry of its own each.
+      await hosts.settle();
+    }
+    const told = Promise.allSettled(lost);
+    await hosts.leader(1, old.number);
+    hosts.heal();
+    expect(await hosts.during(told)).toEqual(
+      lost.map(() => ({
+        status: 'rejected',
+        reason: expect.objectContaining({ reason: ErrorReason.NOT_LEADER }),
+      })),
+    );
+    expect(hosts.leaderOf()!.group().state.appliedIndex).toBe(old.group().status().lastIndex);
+  });
+
   it('answers no linearizable read, since the others may have gone on', async () => {
     const hosts = await threeHosts();
     const old = hosts.leaderOf()!;

@@ -52,6 +52,8 @@ const LIVENESS_ROUNDS = 300;
 const ELECTION_TICKS = 5;
 /** In half of the runs groups at rest stop their clocks, and that soon, so that they do it at all. */
 const HIBERNATE_AFTER_TICKS = 1;
+/** Every other time of so many steps nobody asks anything of those groups. */
+const REST_STEPS = 300;
 /** Steps within one tick; enough for any honest exchange, few enough to end a loop. */
 const SETTLE_LIMIT = 10_000;
 
@@ -173,9 +175,9 @@ class Simulation {
       [330, () => this.#at('ready', (replica) => replica.takeReady())],
       [disk, () => this.#at('synced', (replica) => this.#write(replica, 1 + random.below(3)))],
       [applying, () => this.#at('applied', (replica) => replica.apply(1 + random.below(4)))],
-      [80, () => this.#atLeader('propose', (replica) => replica.core.propose(this.#value()))],
-      [40, () => this.#atLeader('read', (replica) => this.#read(replica))],
-      [churn, () => this.#atLeader('change members', (replica) => this.#changeMembers(replica))],
+      [80, () => this.#askLeader('propose', (replica) => replica.core.propose(this.#value()))],
+      [40, () => this.#askLeader('read', (replica) => this.#read(replica))],
+      [churn, () => this.#askLeader('change members', (replica) => this.#changeMembers(replica))],
       [2, () => this.#atLeader('transfer', (replica) => replica.core.transferLeadership(this.#anyNode()))],
       [elections, () => this.#at('campaign', (replica) => replica.core.campaign())],
       [3, () => this.#at('unreachable', (replica) => replica.core.reportUnreachable(this.#anyNode()))],
@@ -230,6 +232,11 @@ class Simulation {
   #atLeader(what: string, act: (replica: Replica) => void): void {
     const replica = this.#random.pick(this.#replicas);
     if (replica.up && replica.core.isLeader) this.#do(replica, what, act);
+  }
+
+  #askLeader(what: string, act: (replica: Replica) => void): void {
+    const rests = this.#hibernateAfterTicks > 0 && Math.floor(this.#step / REST_STEPS) % 2 === 1;
+    if (!rests) this.#atLeader(what, act);
   }
 
   #anyNode(): number {
