@@ -6,7 +6,6 @@ import {
   type ClusterServiceStatusResponse,
   ClusterState,
   type Node,
-  type NodeStats,
 } from '@gomsg/client/gen/gomsg/v1/cluster_pb.js';
 import { connect, type RawClient } from '@gomsg/client/raw';
 import { type ServerOptions, ServerProcess } from '../load/server-process.ts';
@@ -155,12 +154,6 @@ export class BenchCluster implements AsyncDisposable {
   async members(): Promise<readonly Node[]> {
     const { nodes } = await this.#running[0]!.client.cluster.nodes({}, { timeout_ms: STATUS_TIMEOUT_MS });
     return nodes;
-  }
-
-  /** Figures of the nodes, as one of them tells. */
-  async figures(): Promise<readonly NodeStats[]> {
-    const { stats } = await this.#running[0]!.client.cluster.stats({}, { timeout_ms: STATUS_TIMEOUT_MS });
-    return stats?.nodes ?? [];
   }
 
   /** Resolves once the condition holds, which is asked again and again, whatever it throws meanwhile. @throws UnsettledError */

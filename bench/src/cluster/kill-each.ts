@@ -24,9 +24,13 @@ const BEFORE_MS = 1_000;
 const GIVE_UP_MS = 20_000;
 const LOOK_MS = 10;
 
-/** Calls `onKill` with what each kill did. The cluster is whole and balanced before each. */
-export async function killEachInTurn(cluster: BenchCluster, onKill: (kill: Kill) => void): Promise<void> {
-  for (const node of [...cluster.nodes]) {
+/** Calls `onKill` with what each kill of these nodes did. The cluster is whole and balanced before each, and at the end. */
+export async function killEachInTurn(
+  cluster: BenchCluster,
+  nodes: readonly BenchNode[],
+  onKill: (kill: Kill) => void,
+): Promise<void> {
+  for (const node of nodes) {
     await cluster.balanced();
     onKill(await killOne(cluster, node));
     await cluster.restart(node);

@@ -50,7 +50,7 @@ export async function nodesBench(options: BenchOptions, print: (line: string) =>
     }
     if (options.rows.includes(FAILOVER_ROW)) {
       await single.stop();
-      await killEachInTurn(cluster, (kill) => kills.push(kill));
+      await killEachInTurn(cluster, cluster.nodes, (kill) => kills.push(kill));
       print(`\n${killLines(kills)}`);
     }
   } else print(clusterHeader(machine, options, undefined));

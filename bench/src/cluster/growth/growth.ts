@@ -27,8 +27,6 @@ export interface NodeShare {
   readonly nodeId: string;
   readonly replicas: number;
   readonly leaders: number;
-  /** Of its data folder. */
-  readonly diskBytes: number;
 }
 
 export interface GrowthResult {
@@ -45,7 +43,22 @@ const KEYS_PER_MESSAGE = 10;
 /** How long calls are repeated before they fail: longer than a node takes to start again. */
 const CALL_TIMEOUT_S = 30;
 
-export async function growth(options: BenchOptions, print: (line: string) => void): Promise<GrowthResult> {
+type Script = readonly (readonly [title: string, act: (cluster: BenchCluster) => Promise<void>])[];
+
+/** What happens to the lone node, one after the other. */
+export const GROWTH_SCRIPT: Script = [
+  ['founds a cluster', refound],
+  ['two nodes join', joinTwo],
+  ['two more join', joinTwo],
+  ['the last one leaves', (cluster) => cluster.leave(cluster.nodes.at(-1)!)],
+  ['the founder leaves', founderLeaves],
+];
+
+export async function growth(
+  options: BenchOptions,
+  print: (line: string) => void,
+  script: Script = GROWTH_SCRIPT,
+): Promise<GrowthResult> {
   const { data, groups, seconds } = options;
   print(growthHeader(environment(options.dataDir), options));
   await using cluster = new BenchCluster(options);
@@ -59,16 +72,9 @@ export async function growth(options: BenchOptions, print: (line: string) => voi
     await load.fill();
     load.start();
     const stepper = new Stepper(cluster, load, seconds);
-    const script: readonly [title: string, act: () => Promise<void>][] = [
-      ['founds a cluster', () => refound(cluster)],
-      ['two nodes join', () => joinTwo(cluster)],
-      ['two more join', () => joinTwo(cluster)],
-      ['one of them leaves', () => cluster.leave(cluster.nodes.at(-1)!)],
-      ['the founder leaves', () => cluster.leave(founder)],
-    ];
     print(`\n${stepHead()}`);
     for (const [title, act] of script) {
-      const step = await stepper.take(title, act);
+      const step = await stepper.take(title, () => act(cluster));
       steps.push(step);
       print(stepLines(step));
     }
@@ -103,6 +109,10 @@ async function joinTwo(cluster: BenchCluster): Promise<void> {
   await cluster.join();
   await cluster.join();
   await cluster.balanced();
+}
+
+async function founderLeaves(cluster: BenchCluster): Promise<void> {
+  await cluster.leave(cluster.nodes[0]!);
 }
 
 /** All works at once, through one client that only ever knew the first node's address. */
@@ -199,10 +209,7 @@ class Stepper {
   }
 
   async #shares(): Promise<readonly NodeShare[]> {
-    const figures = await this.#cluster.figures();
-    return (await this.#cluster.members()).map(({ nodeId, replicas, leaders }) => {
-      const diskBytes = Number(figures.find((node) => node.nodeId === nodeId)?.diskBytes ?? 0n);
-      return { nodeId, replicas, leaders, diskBytes };
-    });
+    const members = await this.#cluster.members();
+    return members.map(({ nodeId, replicas, leaders }) => ({ nodeId, replicas, leaders }));
   }
 }

@@ -2,7 +2,6 @@
 import type { Environment } from '../../load/environment.ts';
 import type { BenchOptions } from '../../load/options.ts';
 import { header } from '../../load/report.ts';
-import { megabytes } from '../../load/targets.ts';
 import type { GrowthStep } from './growth.ts';
 import type { Verdict } from './load.ts';
 
@@ -30,7 +29,7 @@ export function stepHead(): string {
     '  calls/s'.padEnd(WORK_WIDTH + 2),
     ...['before', 'during', 'after'].map((title) => title.padStart(RATE_WIDTH)),
     'longest ms'.padStart(GAP_WIDTH),
-    '  node: replicas/leaders, disk',
+    '  node: replicas/leaders',
   ].join('');
 }
 
@@ -43,10 +42,7 @@ export function stepLines({ title, settled_s, perSecond, longestGap_ms, nodes }:
       longestGap_ms[name]!.toFixed(0).padStart(GAP_WIDTH),
     ].join(''),
   );
-  const shares = nodes.map(
-    ({ nodeId, replicas, leaders, diskBytes }) =>
-      `  ${nodeId}: ${replicas}/${leaders}, ${megabytes(diskBytes)}`,
-  );
+  const shares = nodes.map(({ nodeId, replicas, leaders }) => `  ${nodeId}: ${replicas}/${leaders}`);
   const indent = ' '.repeat(TITLE_WIDTH + SETTLED_WIDTH);
   const blank = ' '.repeat(WORK_WIDTH + 2 + 3 * RATE_WIDTH + GAP_WIDTH);
   return Array.from({ length: Math.max(works.length, shares.length) }, (_, line) =>
