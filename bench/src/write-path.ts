@@ -108,7 +108,7 @@ const streams = streamServer({
   router,
   limits,
   topicDefaults: defaultTopicSettings,
-  nodes: { self: 'bench', isAlive: () => false, leaderOf: () => 'bench' },
+  nodes: { self: 'bench', leaderOf: () => 'bench' },
 });
 const method = pipelineMethod(
   [...kvMethods({ router, limits }), ...queueMethods({ router, limits }), ...streams.methods],
