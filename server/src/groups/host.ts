@@ -1,30 +1,25 @@
 /**
- * Runs all groups of a node in step with the event loop.
- *
- * A turn: every group with waiting commands makes its entry, all entries of all groups go to the log in one write and
- * one sync, and when that is done everything committed is applied and answered. While a sync is under way the next
- * turn's entries gather behind it. No timer is on this path: a turn runs as soon as the event loop has taken in what
- * was there.
- *
- * In a cluster there are turns too that messages and ticks begin: what they make due for all groups goes to the log
- * together, and to each other node together.
+ * The replicas of a node: opened, made and destroyed, started and stopped. What they do from turn to turn is `turns.ts`;
+ * what only a node with others has is `clustered.ts`.
  */
 import { Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import type { Message, SnapshotMessage } from '../raft/index.ts';
 import type { Failure } from '../state/failure.ts';
-import { freesRoom } from '../state/freeing-methods.ts';
 import { LEVEL } from '../state/level.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { Clustered, type ClusteredHost } from './clustered.ts';
 import { Expiry } from './expiry.ts';
 import { Group } from './group.ts';
-import type { GroupHostFace, Written } from './group-face.ts';
+import type { GroupHostFace } from './group-face.ts';
+import { GroupTable } from './group-table.ts';
 import type { HostOptions } from './host-options.ts';
 import { Listeners } from './listeners.ts';
 import type { ReplicaAddress } from './peers.ts';
 import type { ReplicaRecord } from './replica-list.ts';
 import type { ReplicaOptions, Replicas } from './replicas.ts';
+import { Room } from './room.ts';
 import { SnapshotRefusedError } from './snapshot-receiver.ts';
+import { Turns } from './turns.ts';
 
 export type { ClusterOptions, HostOptions } from './host-options.ts';
 
@@ -35,44 +30,15 @@ const OWN_RAFT_ID = 1;
 const HOUSEKEEPING_INTERVAL_MS = 500;
 const SESSION_SWEEP_LOOKS = 60;
 
-/** When a caller that met a full disk may try again. */
-const DISK_FULL_RETRY_MS = 1_000;
-
-/**
- * Commands that one group applies before the event loop gets a chance to send their answers and to read its sockets:
- * about a millisecond of work.
- */
-const APPLIED_PER_STEP = 256;
-
-/**
- * Bytes that may be buffered for the log while it writes, over all groups; a single larger entry passes when nothing
- * else is. Writes wait behind it. The log has a bound of its own, and it is an error to meet that one.
- */
-const LOG_BACKLOG_BYTES_MAX = 32 * 1024 * 1024;
-
-interface Write {
-  readonly group: Group;
-  readonly written: Written;
-}
-
 export class GroupHost implements GroupHostFace {
   readonly #options: HostOptions;
-  /** By rising id. */
-  readonly #groups: Group[] = [];
-  readonly #byId = new Map<number, Group>();
-  /** Groups that asked for a turn. */
-  #scheduled: Group[] = [];
-  #turnDue = false;
-  #driveDue = false;
-  /** Groups that may have something to do. */
-  readonly #active = new Set<Group>();
+  readonly #groups = new GroupTable();
+  readonly #room: Room;
+  readonly #turns: Turns;
   readonly #expiry: Expiry;
   readonly #checkpoints: Checkpoints;
   #housekeeping: NodeJS.Timeout | undefined;
   #looks = 0;
-  #heldSince: number | undefined;
-  /** Bytes of the entries that this turn made and the log does not have yet. */
-  #turnBytes = 0;
   /** Nothing is done any more: something broke for good, or the groups have stopped. */
   #over = false;
   #started = false;
@@ -80,8 +46,6 @@ export class GroupHost implements GroupHostFace {
   #failStart: ((error: Error) => void) | undefined;
   /** While it stops: called once no write is under way, or none of them can be finished. */
   #onSettled: (() => void) | undefined;
-  /** Called when there is room in the store again, or none is waited for any more. */
-  #onRoom: (() => void)[] = [];
   readonly #cluster: Clustered | undefined;
   readonly #replicaListeners: Listeners<Group>;
   readonly #leaderListeners: Listeners<Group>;
@@ -95,7 +59,7 @@ export class GroupHost implements GroupHostFace {
     this.clock = options.clock;
     this.monotonic = options.monotonic;
     this.reportBug = options.reportBug;
-    this.#expiry = new Expiry(this.#groups, options.sessionIdleTimeout_ms);
+    this.#expiry = new Expiry(this.groups, options.sessionIdleTimeout_ms);
     this.#replicaListeners = new Listeners('a change of replicas', options.reportBug);
     this.#leaderListeners = new Listeners('a change of leaders', options.reportBug);
     const { log, store, metrics, cluster } = options;
@@ -103,19 +67,33 @@ export class GroupHost implements GroupHostFace {
       store,
       log,
       metrics,
-      groups: this.#groups,
+      groups: this.groups,
       neededFrom: (group) => this.#cluster?.neededFrom(group) ?? Number.POSITIVE_INFINITY,
       onFatal: (error) => this.fail(toError(error)),
+    });
+    this.#room = new Room(options);
+    this.#turns = new Turns({
+      groups: this.groups,
+      log,
+      metrics,
+      room: this.#room,
+      expiry: this.#expiry,
+      checkpoints: this.#checkpoints,
+      cluster: () => this.#cluster,
+      guard: (work) => this.#guard(work),
+      fail: (error) => this.fail(error),
+      isOver: () => this.#over,
+      onEnd: () => this.#checkSettled(),
     });
     this.#cluster = cluster && new Clustered(cluster, this.#faceOfParts());
   }
 
   get groups(): readonly Group[] {
-    return this.#groups;
+    return this.#groups.all;
   }
 
   group(id: number): Group | undefined {
-    return this.#byId.get(id);
+    return this.#groups.get(id);
   }
 
   /**
@@ -146,14 +124,11 @@ export class GroupHost implements GroupHostFace {
       this.#failStart = reject;
     });
     this.#started = true;
-    for (const group of this.#groups) {
-      group.start();
-      this.#active.add(group);
-    }
-    this.#drive();
+    for (const group of this.groups) group.start();
+    this.#turns.drive(this.groups);
     this.#cluster?.startTicks(() => this.#guard(this.#tick));
     // Who leads by now is alone: others it could not have asked yet.
-    const leading = this.#groups.filter((group) => group.isLeader);
+    const leading = this.groups.filter((group) => group.isLeader);
     await Promise.race([failed, Promise.all(leading.map(canAnswer))]);
     this.#failStart = undefined;
     this.#housekeeping = setInterval(() => this.#keepHouse(), HOUSEKEEPING_INTERVAL_MS);
@@ -171,7 +146,7 @@ export class GroupHost implements GroupHostFace {
     const broken = this.#over;
     this.#end();
     const failure: Failure = { reason: ErrorReason.DRAINING, message: 'the node is shutting down' };
-    for (const group of this.#groups) group.stop(failure);
+    for (const group of this.groups) group.stop(failure);
     this.#checkpoints.abandon();
     await this.#cluster?.replicas.settled();
     await this.#checkpoints.settled();
@@ -248,10 +223,10 @@ export class GroupHost implements GroupHostFace {
     return {
       log,
       store,
-      groups: this.#groups,
-      activate: (group: Group) => this.#activate(group),
+      groups: this.groups,
+      activate: (group: Group) => this.#turns.activate(group),
       takeLogRoom: (bytes: number) => this.takeLogRoom(bytes),
-      group: (id: number) => this.#byId.get(id),
+      group: (id: number) => this.#groups.get(id),
       openGroup: (record: ReplicaRecord) => this.#openGroup(record),
       closeGroup: (group: Group) => this.#closeGroup(group),
       flushLog: () => this.#flushLog(),
@@ -262,9 +237,7 @@ export class GroupHost implements GroupHostFace {
         if (!this.#over) this.reportBug(error, where);
       },
       drive: (group: Group) => {
-        if (group.stopped) return;
-        this.#active.add(group);
-        this.#drive();
+        if (!group.stopped) this.#turns.drive([group]);
       },
       breathe: () => this.#breathe(),
       fail: (error: Error) => this.fail(error),
@@ -278,16 +251,14 @@ export class GroupHost implements GroupHostFace {
     );
     if (this.#started) {
       group.start();
-      this.#activate(group);
+      this.#turns.activate(group);
     }
     this.#replicaListeners.tell(group);
     return group;
   }
 
   #added(group: Group): Group {
-    const at = this.#groups.findIndex(({ id }) => id > group.id);
-    this.#groups.splice(at < 0 ? this.#groups.length : at, 0, group);
-    this.#byId.set(group.id, group);
+    this.#groups.add(group);
     this.#checkpoints.opened(group);
     return group;
   }
@@ -297,9 +268,8 @@ export class GroupHost implements GroupHostFace {
       reason: ErrorReason.NOT_LEADER,
       message: `group ${group.id} has no replica on this node any more`,
     });
-    this.#groups.splice(this.#groups.indexOf(group), 1);
-    this.#byId.delete(group.id);
-    this.#active.delete(group);
+    this.#groups.remove(group);
+    this.#turns.forget(group);
     this.#checkpoints.closed(group);
     this.#replicaListeners.tell(group);
     await this.#cluster?.left(group);
@@ -322,21 +292,16 @@ export class GroupHost implements GroupHostFace {
     await new Promise((resolve) => setImmediate(resolve));
     while (this.held && !this.#over) {
       this.#checkpoints.writeIfDue();
-      await new Promise<void>((resolve) => this.#onRoom.push(resolve));
+      await this.#room.released();
     }
     return !this.#over;
-  }
-
-  #roomOrOver(): void {
-    for (const resolve of this.#onRoom.splice(0)) resolve();
   }
 
   // --- ticks ---
 
   readonly #tick = (): void => {
     const due = this.#cluster?.tick() ?? [];
-    for (const group of due) this.#active.add(group);
-    if (due.length > 0) this.#drive();
+    if (due.length > 0) this.#turns.drive(due);
     else this.#checkSettled();
   };
 
@@ -347,17 +312,10 @@ export class GroupHost implements GroupHostFace {
 
   /** Writes that waited for room may go on. */
   resume(): void {
-    if (this.#heldSince !== undefined) {
-      this.#options.metrics.storage.stallSeconds.add((performance.now() - this.#heldSince) / 1000);
-      this.#heldSince = undefined;
-    }
-    this.#scheduleWaiting();
-    for (const group of this.#groups) if (group.applying) this.#activate(group);
-    this.#roomOrOver();
-  }
-
-  #scheduleWaiting(): void {
-    for (const group of this.#groups) if (group.waiting > 0) this.schedule(group);
+    this.#room.resumed();
+    this.#turns.scheduleWaiting();
+    for (const group of this.groups) if (group.applying) this.#turns.activate(group);
+    this.#room.release();
   }
 
   /** Ends everything: nothing that is not yet answered will be. */
@@ -375,48 +333,29 @@ export class GroupHost implements GroupHostFace {
     this.#expiry.stop();
     this.#cluster?.end();
     this.#checkpoints.abandon();
-    this.#roomOrOver();
+    this.#room.release();
   }
 
   // --- the groups' face ---
 
   schedule(group: Group): void {
-    this.#scheduled.push(group);
-    if (this.#turnDue) return;
-    this.#turnDue = true;
-    setImmediate(this.#turn);
+    this.#turns.schedule(group);
   }
 
   get held(): boolean {
-    return this.#options.store.blocked;
+    return this.#room.held;
   }
 
   get hasRoom(): boolean {
-    const { log, store } = this.#options;
-    return log.writable && store.outOfSpace === undefined;
+    return this.#room.isThere;
   }
 
   takeLogRoom(bytes: number): boolean {
-    const pending = this.#options.log.pendingBytes + this.#turnBytes;
-    if (pending > 0 && pending + bytes > LOG_BACKLOG_BYTES_MAX) return false;
-    this.#turnBytes += bytes;
-    return true;
+    return this.#room.takeLog(bytes);
   }
 
   writeRefusal(method: number): Failure | undefined {
-    if (this.hasRoom) return undefined;
-    const { log, store } = this.#options;
-    const lack = store.outOfSpace;
-    // Memory is made room in by removing from it, and by nothing else.
-    if (log.writable && lack?.where === 'memory' && freesRoom(method)) return undefined;
-    return {
-      reason: ErrorReason.DISK_FULL,
-      message:
-        lack === undefined
-          ? 'the disk of the data folder is full: the log cannot grow. Reads go on; free space and writes resume'
-          : `too little ${lack.where} for the store: ${lack.freeBytes} bytes free, ${lack.neededBytes} needed. Reads go on; make room and writes resume`,
-      retryAfter_ms: DISK_FULL_RETRY_MS,
-    };
+    return this.#room.refusal(method);
   }
 
   onApplied(commands: number): void {
@@ -449,97 +388,7 @@ export class GroupHost implements GroupHostFace {
     this.#replicaListeners.tell(group);
   }
 
-  // --- turns ---
-
-  readonly #turn = (): void => {
-    this.#turnDue = false;
-    const scheduled = this.#scheduled;
-    this.#scheduled = [];
-    this.#guard(() => {
-      for (const group of scheduled) {
-        group.proposeWaiting();
-        if (!group.stopped) this.#active.add(group);
-      }
-    });
-    this.#drive();
-    if (this.held && this.#heldSince === undefined) this.#heldSince = performance.now();
-  };
-
-  /**
-   * Takes every group's work and syncs the log once for all of them; then applies some of what is committed, while the
-   * disk works, and comes back for the rest.
-   */
-  readonly #drive = (): void => {
-    this.#driveDue = false;
-    this.#guard(() => {
-      const writes: Write[] = [];
-      for (const group of this.#active) {
-        while (group.hasReady()) {
-          const written = group.advance();
-          if (written !== undefined) writes.push({ group, written });
-        }
-      }
-      if (writes.length > 0) this.#sync(writes);
-      for (const group of this.#active) {
-        const mayApply = this.#mayApply(group);
-        if (mayApply) group.applySome(APPLIED_PER_STEP);
-        if (group.hasReady() || (mayApply && group.applying)) this.#driveAgain();
-        else this.#active.delete(group);
-        this.#expiry.arm(group);
-      }
-      this.#cluster?.flush();
-      this.#checkpoints.writeIfDue();
-    });
-    this.#turnBytes = 0;
-    this.#checkSettled();
-  };
-
-  /** A leader that is held proposes nothing more. A follower has no say in that, and lets its log grow instead. */
-  #mayApply(group: Group): boolean {
-    return !this.held || group.isLeader || group.isAlone;
-  }
-
-  #activate(group: Group): void {
-    this.#active.add(group);
-    this.#driveAgain();
-  }
-
-  #driveAgain(): void {
-    if (this.#driveDue) return;
-    this.#driveDue = true;
-    setImmediate(this.#drive);
-  }
-
-  #sync(writes: readonly Write[]): void {
-    const { log, metrics } = this.#options;
-    const started = performance.now();
-    metrics.wal.bytes.add(log.pendingBytes);
-    let entries = 0;
-    for (const { written } of writes) {
-      if (written.index > 0) entries++;
-      this.#checkpoints.logged(written.bytes);
-    }
-    metrics.wal.entries.add(entries);
-    log.flush((error) => {
-      if (this.#over) return;
-      if (error !== undefined) {
-        this.fail(error);
-        return;
-      }
-      metrics.wal.syncSeconds.observe((performance.now() - started) / 1000);
-      metrics.wal.syncEntries.observe(entries);
-      this.#guard(() => {
-        for (const { group, written } of writes) {
-          group.persisted(written);
-          if (written.snapshot !== undefined) this.#cluster?.install(group);
-          if (!group.stopped) this.#active.add(group);
-        }
-      });
-      this.#drive();
-      // Those for which the log had no room.
-      this.#scheduleWaiting();
-    });
-  }
+  // --- the end ---
 
   /** Whatever is thrown below here is a bug or damage: the state can no longer be trusted. */
   #guard(work: () => void): void {
@@ -561,7 +410,7 @@ export class GroupHost implements GroupHostFace {
 
   #checkSettled(): void {
     if (this.#onSettled === undefined) return;
-    if (this.#over || !this.hasRoom || !this.#groups.some((group) => group.busy)) this.#onSettled();
+    if (this.#over || !this.hasRoom || !this.groups.some((group) => group.busy)) this.#onSettled();
   }
 
   #keepHouse(): void {
@@ -569,13 +418,13 @@ export class GroupHost implements GroupHostFace {
     metrics.storage.overlayBytes.set(store.overlayBytes);
     this.#looks++;
     const sweep = this.#looks % SESSION_SWEEP_LOOKS === 0;
-    for (const group of this.#groups) {
+    for (const group of this.groups) {
       if (sweep) this.#expiry.sweepSessions(group);
       this.#expiry.arm(group);
     }
     this.#checkpoints.writeIfDue(true);
     // Writes that wait for room are refused once there is none to wait for.
-    this.#scheduleWaiting();
+    this.#turns.scheduleWaiting();
     this.#checkSettled();
   }
 }
