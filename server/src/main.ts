@@ -84,9 +84,12 @@ function leave(logger: Logger, signal: string): never {
   process.exit(0);
 }
 
-/** After a failed write or sync nothing in memory may be answered from: end at once, restart from the disk. */
+/**
+ * After a failed write or sync nothing in memory may be answered from: end at once, restart from the disk. The same for a
+ * node whose cluster turns out to be none.
+ */
 function die(logger: Logger, error: Error): never {
-  logger.fatal(explained(error), 'the node ends: it can no longer trust its log or its store');
+  logger.fatal(explained(error), 'the node ends: it must not go on');
   process.exit(4);
 }
 

@@ -42,7 +42,10 @@ export interface NodeOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly metrics?: NodeMetrics;
-  /** A write or sync failed, or state that cannot be was met. The process must end: nothing more will be answered. */
+  /**
+   * A write or sync failed, state that cannot be was met, or the node founded a cluster that must not be. The process must
+   * end: nothing more will be answered.
+   */
   readonly onFatal: (error: Error) => void;
   /** The node was taken out of its cluster, and has nothing left to do. */
   readonly onLeft?: () => void;
@@ -162,6 +165,13 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
         : await cluster!.memberRole(admitted!, parts, () => options.onLeft?.());
     const { identity, host, router, view } = role;
     hosting = host;
+    if (config.groups !== undefined && config.groups !== identity.groups) {
+      const { groups } = identity;
+      logger.warn(
+        { asked: config.groups, groups },
+        `--groups=${config.groups} changes nothing: ${identity.clustered ? 'the cluster' : 'the data folder'} was founded with ${groups}`,
+      );
+    }
     undo.push(() => host.stop());
     await host.start();
 

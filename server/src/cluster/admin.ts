@@ -31,7 +31,7 @@ export class Admin implements ClusterAdmin {
     if (this.#parts.control().memberById(nodeId) !== undefined) {
       throw new GomsgError({
         reason: ErrorReason.ALREADY_EXISTS,
-        message: `${nodeId} is or was a member: the id of a node is never used again`,
+        message: `${nodeId} is or was a member, and the id of a node is never used again. If its data folder was lost, take it out ("gomsg cluster leave ${nodeId}") and join with a new id`,
         subject: nodeId,
       });
     }

@@ -8,6 +8,7 @@ import type { Admitted } from './admission.ts';
 import { invite } from './invitation.ts';
 import { Member } from './member.ts';
 import type { Role, RoleParts } from './role.ts';
+import { supersede } from './superseded.ts';
 
 /** How long a node that stops waits for others to take over what it leads. */
 const RESIGN_MS_MAX = 3_000;
@@ -15,7 +16,7 @@ const RESIGN_LOOK_MS = 20;
 
 /** Opens the replicas of this node. @throws LevelTooNewError when it cannot apply what they hold or what comes */
 export async function memberRole(
-  { identity, seeds }: Admitted,
+  { identity, seeds, isFresh }: Admitted,
   parts: RoleParts,
   onLeft: () => void,
 ): Promise<Role> {
@@ -42,6 +43,9 @@ export async function memberRole(
     monotonic: () => performance.now(),
     invite: (nodeId, waiting) => invite({ nodeId, waiting, member: address, tls }),
     onLeft,
+    isFresh,
+    supersede: (by) => supersede(config.dataDir, identity.clusterId, by),
+    onSuperseded: parts.groups.onFatal,
   });
   const host = new GroupHost({
     ...parts.groups,

@@ -37,6 +37,10 @@ export interface MemberViewParts {
   /** What this node would report of itself now. */
   readonly ownReport: () => NodeReport;
   readonly sampleFigures: () => FigureSampler;
+  /** Why there is no link to a node; undefined while there is one. */
+  readonly whyDown: (node: number) => string | undefined;
+  /** What is to be said of members of other clusters. */
+  readonly foreign: () => readonly string[];
   readonly health: Health;
   readonly admin: ClusterAdmin;
   readonly clock: () => number;
@@ -133,7 +137,10 @@ export class MemberClusterView implements ClusterView, StreamNodes {
   problems(): string[] {
     const nodes = this.#members()
       .filter(({ number }) => !this.#isUp(number))
-      .map(({ nodeId, address }) => `node ${nodeId} at ${address} does not answer`);
+      .map(({ number, nodeId, address }) => {
+        const why = this.#parts.whyDown(number);
+        return `node ${nodeId} at ${address} does not answer${why === undefined ? '' : `: ${why}`}`;
+      });
     const leaderless = this.#control
       .placements()
       .filter(({ group }) => this.#parts.leaders.leaderOf(group) === undefined)
@@ -144,6 +151,7 @@ export class MemberClusterView implements ClusterView, StreamNodes {
     const thin = this.#dataPlacements().filter(({ desired }) => desired.voters.length < wanted).length;
     return [
       ...this.#parts.health.report().reasons,
+      ...this.#parts.foreign(),
       ...nodes,
       ...leaderless,
       ...(thin > 0 ? [`${thin} groups are yet to get their ${wanted} replicas`] : []),

@@ -25,6 +25,7 @@ import { Balancer } from './control/balancer.ts';
 import { clusterPicture } from './control/cluster-picture.ts';
 import { ControlProposals } from './control/control-proposals.ts';
 import { Directory } from './directory.ts';
+import { ForeignMembers } from './foreign-members.ts';
 import { forwarding } from './forwarding.ts';
 import { gathering } from './gather/gathering.ts';
 import type { Identity } from './identity.ts';
@@ -32,7 +33,7 @@ import { LeaderTable } from './leader-table.ts';
 import type { Leadership } from './leadership.ts';
 import type { ForwardedCall } from './links/forwarded-call.ts';
 import type { JoinedMember } from './links/join.ts';
-import type { LinkEvents, LinkLimits } from './links/options.ts';
+import type { ForeignMember, LinkEvents, LinkLimits } from './links/options.ts';
 import { PeerLinks } from './links/peer-links.ts';
 import { MemberClusterView } from './member-view.ts';
 import { figureSampler } from './node-figures.ts';
@@ -45,6 +46,7 @@ import { Reporting } from './reporting.ts';
 import { Reports } from './reports.ts';
 import { RoutedGroup, RoutedGroups } from './routed-groups.ts';
 import { evenRanges, FIRST_DATA_GROUP } from './slot-map.ts';
+import type { SupersededError } from './superseded.ts';
 
 export interface MemberOptions {
   readonly identity: Identity;
@@ -74,6 +76,12 @@ export interface MemberOptions {
   readonly invite: (nodeId: string, address: string) => Promise<void>;
   /** This node was taken out of the cluster: it has nothing left to do. */
   readonly onLeft: () => void;
+  /** It has just founded the cluster, on an empty folder. */
+  readonly isFresh: boolean;
+  /** Keeps the folder from being served again for a member of another cluster, and says why. */
+  readonly supersede: (by: ForeignMember) => SupersededError;
+  /** Its cluster was found not to be the one that its address stands for. */
+  readonly onSuperseded: (why: SupersededError) => void;
 }
 
 /** How often everything is looked at again, whether or not anything was heard. */
@@ -94,6 +102,7 @@ export class Member implements Leadership {
   readonly #reports: Reports;
   readonly #reporting: Reporting;
   readonly #answering: Answering;
+  readonly #foreign: ForeignMembers;
   readonly #registration: Registration;
   readonly #reconciler: Reconciler;
   readonly #balancer: Balancer;
@@ -114,6 +123,16 @@ export class Member implements Leadership {
     const replica = (group: number) => this.#host?.group(group);
     this.#directory = new Directory(() => replica(CONTROL_GROUP)?.state.control, options.seeds);
     this.#reports = new Reports(monotonic);
+    this.#foreign = new ForeignMembers({
+      clusterId: identity.clusterId,
+      foundedAt_ms: options.isFresh ? monotonic() : undefined,
+      control: () => this.#directory.control,
+      states: () => this.#replicas.filter(({ id }) => id !== CONTROL_GROUP).map(({ state }) => state),
+      monotonic,
+      logger,
+      supersede: options.supersede,
+      end: options.onSuperseded,
+    });
     this.down = new NodesDown((node) => this.#reports.isAlive(node));
     this.#answering = new Answering(replica);
     this.links = new PeerLinks({
@@ -206,6 +225,8 @@ export class Member implements Leadership {
       ownReport: () => this.#reporting.own(),
       sampleFigures: () => figureSampler(figures),
       health,
+      whyDown: (node) => this.links.whyDown(node),
+      foreign: () => this.#foreign.problems(),
       admin: new Admin({
         control: () => this.#directory.control,
         proposals: this.#proposals,
@@ -336,6 +357,7 @@ export class Member implements Leadership {
           controlLeader: () => this.#leaders.leaderOf(CONTROL_GROUP),
           logger: this.#options.logger,
         }),
+      onForeignMember: (member) => this.#foreign.met(member),
       onLinkChange: (node, up) => {
         // Nobody is sent there until it is heard of again, whoever leads.
         if (!up) this.#leaders.forget(node);

@@ -30,12 +30,6 @@ const RULES: readonly Rule[] = [
   },
   {
     field: 'join',
-    broken: (config) => config.join.length > 0 && config.bootstrap,
-    reason:
-      'a node either founds a new cluster (--bootstrap) or joins one (--join); with both, a first start could found a second cluster',
-  },
-  {
-    field: 'join',
     broken: (config) => config.join.length > 0 && !config.cluster,
     reason: 'only a member of a cluster joins: add --cluster',
   },

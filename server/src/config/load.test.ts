@@ -219,7 +219,6 @@ describe('problems', () => {
     [['--tls-cert=a'], '--tls-key'],
     [['--tls-key=a'], '--tls-cert'],
     [['--tls-ca=a'], '--tls-cert'],
-    [['--cluster', '--bootstrap', '--join=a:1'], 'second cluster'],
     [['--join=a:1'], 'add --cluster'],
     [['--bootstrap'], 'add --cluster'],
     [['--max-value-bytes=16MiB'], '--max-value-bytes'],

@@ -117,13 +117,14 @@ export const SETTINGS = {
     kind: boolean,
     default: false,
     description:
-      'Found a new cluster with this node as its first member. A node that is already a member ignores it.',
+      'Found a new cluster with this node as its first member. A node that is already a member ignores it. With --join it asks those addresses first, and joins where there is a cluster already: so a founder that lost its data folder founds no second one.',
   }),
   join: setting({
     section: 'cluster',
     kind: list(address, { maxItems: 64 }),
     default: [],
-    description: 'Members to ask for admission, any of them. A node that is already a member ignores it.',
+    description:
+      'Members to ask for admission, any of them. A node that is already a member does not need it, and ends when they belong to another cluster.',
   }),
   advertise: setting({
     section: 'cluster',

@@ -61,6 +61,9 @@ export interface ClusterAdmin {
   ask(nodeId: string, call: UnaryCall): void;
 }
 
+/** Of a call of Join by which a member invites a node, which is not to invite anybody in its turn. */
+export const INVITATION_HEADER = 'gomsg-invitation';
+
 const INTERVAL_MS_DEFAULT = 1_000;
 const INTERVAL_MS_MIN = 100;
 const INTERVAL_MS_MAX = 3_600_000;
@@ -102,9 +105,10 @@ export function clusterMethods(view: ClusterView): Method[] {
       });
     }),
 
-    unary(rpc.join, ({ nodeId, address }, { reply }) => {
+    unary(rpc.join, ({ nodeId, address }, { reply, context }) => {
       const { admin } = view;
       if (admin === undefined) throw notClustered('join', nodeId);
+      if (context.header(INVITATION_HEADER) !== undefined) throw alreadyMember(view);
       checkNodeId(nodeId);
       if (address === '') throw invalidRequest('address', 'address: say where the node waits, as host:port');
       // It was asked to join, and does so by itself: the cluster may not know it yet.
@@ -174,6 +178,14 @@ function checkNodeId(nodeId: string): void {
     message:
       'a node id has 1 to 64 letters, digits, dots, dashes or underscores, the first a letter or digit',
     subject: nodeId,
+  });
+}
+
+function alreadyMember({ self, clusterId }: ClusterView): GomsgError {
+  return new GomsgError({
+    reason: ErrorReason.ALREADY_EXISTS,
+    message: `node ${self} of cluster ${clusterId} is there, and two clusters are never merged`,
+    subject: self,
   });
 }
 

@@ -112,6 +112,12 @@ export class PeerLinks implements Peers {
     return this.#outbound.get(node)?.isUp ?? false;
   }
 
+  /** Why there is no link to the node; undefined while there is one, or while it is no member. */
+  whyDown(node: number): string | undefined {
+    const link = this.#outbound.get(node);
+    return link === undefined || link.isUp ? undefined : link.why;
+  }
+
   /** Reading of the monotonic clock when anything last came from the node; undefined = never. */
   lastHeard_ms(node: number): number | undefined {
     return this.#heard.get(node);

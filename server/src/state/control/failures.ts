@@ -18,11 +18,15 @@ export function founded(clusterId: string): Failure {
 }
 
 export function idUsed(member: MemberView): Failure {
-  const how = member.standing === 'left' ? 'belonged to a node that left' : 'belongs to another node';
+  const isHere = member.standing !== 'left';
+  const how = isHere ? `belongs to a member (at ${member.address})` : 'belonged to a node that left';
+  const lost = isHere
+    ? `. If this is that member and its data folder was lost, take it out first ("gomsg cluster leave ${member.nodeId}"): its replicas are restored from the others`
+    : '';
   return {
     reason: ErrorReason.ALREADY_EXISTS,
     subject: member.nodeId,
-    message: `the node id ${member.nodeId} ${how}; ids are never used again: join with a new one`,
+    message: `the node id ${member.nodeId} ${how}; ids are never used again: join with a new one${lost}`,
   };
 }
 
