@@ -94,6 +94,8 @@ export interface BidiStreamingMethod {
   readonly kind: 'bidi_streaming';
   readonly desc: DescMethod & { methodKind: 'bidi_streaming' };
   readonly number: number;
+  /** Bytes that a caller may send ahead of what `handle` has read, over HTTP/2. Default: what the port gives all. */
+  readonly receiveWindowBytes?: number;
   handle(stream: DuplexStream, context: CallContext): void;
 }
 

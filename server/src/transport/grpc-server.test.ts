@@ -3,10 +3,11 @@ import { once } from 'node:events';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { fromBinary } from '@bufbuild/protobuf';
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ErrorDetailSchema, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import { KVServiceWatchRequestSchema } from '../gen/gomsg/v1/kv_pb.js';
 import { StatusSchema } from './gen/google/rpc/status_pb.js';
+import { STREAM_WINDOWS_PER_CONNECTION } from './receive-windows.ts';
 import { ENDLESS_MESSAGE_BYTES } from './testing/toy-methods.ts';
 import {
   encode,
@@ -22,6 +23,8 @@ const GET = '/gomsg.v1.KVService/Get';
 const WATCH = '/gomsg.v1.KVService/Watch';
 const EXECUTE = '/gomsg.v1.PipelineService/Execute';
 const MAX_UNSENT_BYTES = 64 * 1024;
+/** Unlike what HTTP/2 begins with. */
+const RECEIVE_WINDOW_BYTES = 96 * 1024;
 
 const watchRequest = (prefix: string) =>
   encode(KVServiceWatchRequestSchema, { target: { case: 'prefix', value: prefix } });
@@ -30,7 +33,12 @@ let toy: ToyPort;
 let client: RawClient;
 beforeAll(async () => {
   toy = await openToyPort({
-    limits: { maxUnsentBytesPerStream: MAX_UNSENT_BYTES, maxFrameBytes: 1 << 20, requestTimeout_ms: 400 },
+    limits: {
+      maxUnsentBytesPerStream: MAX_UNSENT_BYTES,
+      receiveWindowBytes: RECEIVE_WINDOW_BYTES,
+      maxFrameBytes: 1 << 20,
+      requestTimeout_ms: 400,
+    },
   });
   client = new RawClient(toy.address);
 });
@@ -154,7 +162,7 @@ async function settled(figure: () => number): Promise<number> {
  * HTTP/2, and what Node buffers on either side of them.
  */
 function mostInFlight(messageBytes: number): number {
-  return (MAX_UNSENT_BYTES + 4 * 64 * 1024) / messageBytes + 2;
+  return (MAX_UNSENT_BYTES + RECEIVE_WINDOW_BYTES + 4 * 64 * 1024) / messageBytes + 2;
 }
 
 /** A message in gRPC's framing. */
@@ -240,6 +248,45 @@ describe('a bidirectional stream', () => {
     await once(call, 'data');
     call.cancel();
     await vi.waitFor(() => expect(toy.log.closed).toBe(1));
+  });
+});
+
+describe('the windows of a connection', () => {
+  const windows = ({ stream }: ReturnType<typeof bareCall>) => ({
+    ofStreams: stream.session?.remoteSettings.initialWindowSize,
+    ofConnection: stream.session?.state.remoteWindowSize,
+  });
+
+  test('are those of the port from its first call on', async () => {
+    using call = bareCall(EXECUTE);
+    await vi.waitFor(() =>
+      expect(windows(call)).toEqual({
+        ofStreams: RECEIVE_WINDOW_BYTES,
+        ofConnection: STREAM_WINDOWS_PER_CONNECTION * RECEIVE_WINDOW_BYTES,
+      }),
+    );
+  });
+
+  test('are as wide as a method of it asks for', async () => {
+    const wideBytes = 4 * RECEIVE_WINDOW_BYTES;
+    await using wide = await openToyPort({
+      limits: { receiveWindowBytes: RECEIVE_WINDOW_BYTES },
+      wrap: (methods) =>
+        methods.map((method) =>
+          method.kind === 'bidi_streaming' ? { ...method, receiveWindowBytes: wideBytes } : method,
+        ),
+    });
+    const session = connectHttp2(wide.url);
+    // The port that closes first says so.
+    session.on('error', () => {});
+    onTestFinished(() => session.destroy());
+    const headers = { ':method': 'POST', 'content-type': 'application/grpc', te: 'trailers' };
+    for (const path of [GET, EXECUTE, GET])
+      session.request({ ...headers, ':path': path }).on('error', () => {});
+    await vi.waitFor(() => {
+      expect(session.remoteSettings.initialWindowSize).toBe(wideBytes);
+      expect(session.state.remoteWindowSize).toBe(STREAM_WINDOWS_PER_CONNECTION * wideBytes);
+    });
   });
 });
 

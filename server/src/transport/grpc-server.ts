@@ -8,12 +8,14 @@ import { grpcServerStream, type StreamOptions } from './grpc-server-stream.ts';
 import { toGrpcStatus } from './grpc-status.ts';
 import { grpcUnary } from './grpc-unary.ts';
 import type { HttpListener } from './http-server.ts';
+import { ReceiveWindows } from './receive-windows.ts';
 import { RequestTimeouts } from './request-timeouts.ts';
 import { type MethodNames, methodPath } from './unknown-method.ts';
 
 export interface GrpcServerOptions extends StreamOptions {
   readonly maxFrameBytes: number;
   readonly maxStreamsPerConnection: number;
+  readonly receiveWindowBytes: number;
   readonly keepaliveInterval_ms: number;
   readonly keepaliveTimeout_ms: number;
   /** 0 = never. */
@@ -67,9 +69,9 @@ export function createGrpcServer(
     // Channelz keeps a record per connection and counts every message: the metrics count already.
     'grpc.enable_channelz': 0,
   });
-  const kinds = new Map<string, Method['kind']>();
+  const byPath = new Map<string, Method>();
   for (const method of methods) {
-    kinds.set(methodPath(method), method.kind);
+    byPath.set(methodPath(method), method);
     server.register(
       methodPath(method),
       handler(method, options),
@@ -84,6 +86,7 @@ export function createGrpcServer(
   const http = createServer();
   http.on('request', otherRequests);
   const timeouts = new RequestTimeouts(options.requestTimeout_ms);
+  const windows = new ReceiveWindows(options.receiveWindowBytes);
 
   const entry = server as unknown as StreamEntry;
   const toGrpc = entry._streamHandler;
@@ -93,10 +96,12 @@ export function createGrpcServer(
     // Streams are announced a tick after they came; their connection may have broken since. Answering one that is gone
     // throws, here and in grpc-js.
     if (stream.destroyed || stream.closed) return;
-    const kind = kinds.get(headers[':path'] ?? '');
-    timeouts.opened(stream, kind !== 'bidi_streaming');
+    const method = byPath.get(headers[':path'] ?? '');
+    const isBidi = method?.kind === 'bidi_streaming';
+    timeouts.opened(stream, !isBidi);
+    windows.opened(stream, isBidi ? method.receiveWindowBytes : undefined);
     if (!isGrpc(headers['content-type'])) http.emit('stream', stream, headers, flags, rawHeaders);
-    else if (kind === undefined) refuse(stream, names, headers[':path'] ?? '');
+    else if (method === undefined) refuse(stream, names, headers[':path'] ?? '');
     else toGrpc.call(this, interceptors, stream, headers, flags, rawHeaders);
   };
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());

@@ -21,6 +21,8 @@ export interface PortLimits {
   readonly maxStreamsPerConnection: number;
   /** Bytes of a streaming call that may wait for its connection before its producer is held back. Default 256 KiB. */
   readonly maxUnsentBytesPerStream: number;
+  /** Bytes that a stream of an HTTP/2 connection may send ahead of being read; the connection, four times that. Default 256 KiB. */
+  readonly receiveWindowBytes: number;
   /** Largest header block of an HTTP/1 request. Default 16 KiB. HTTP/2 has its own limit, 64 KiB. */
   readonly maxHeaderBytes: number;
   /** A connection must have said its protocol, shaken hands and sent its HTTP/1 headers by then. Default 10 s. */
@@ -42,6 +44,7 @@ export const PORT_DEFAULTS: PortLimits = {
   maxConnections: 20_000,
   maxStreamsPerConnection: 1_000,
   maxUnsentBytesPerStream: 256 * 1024,
+  receiveWindowBytes: 256 * 1024,
   maxHeaderBytes: 16 * 1024,
   handshakeTimeout_ms: 10_000,
   requestTimeout_ms: 60_000,

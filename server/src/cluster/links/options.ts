@@ -23,7 +23,7 @@ export interface LinkLimits {
   readonly keepaliveInterval_ms: number;
   /** A connection that leaves a ping unanswered this long is dead. Default 3 s. */
   readonly keepaliveTimeout_ms: number;
-  /** HTTP/2 window of a connection to another node: bytes that it may send ahead of being read. Default 4 MiB. */
+  /** HTTP/2 window of a stream between two nodes, both ways: bytes that may be sent ahead of being read. Default 4 MiB. */
   readonly receiveWindowBytes: number;
   /** Largest message that the other nodes' ports take: their `maxFrameBytes`. Default 16 MiB. */
   readonly maxFrameBytes: number;

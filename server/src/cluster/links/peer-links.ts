@@ -281,6 +281,7 @@ export class PeerLinks implements Peers {
       kind: 'bidi_streaming',
       desc: PeerService.method[name],
       number: NO_NUMBER,
+      receiveWindowBytes: this.#limits.receiveWindowBytes,
       handle: (duplex, call) => this.#accepting.accept(duplex, call, purpose, opened),
     };
   }
