@@ -5,6 +5,7 @@ import type { ClusterOptions } from './host-options.ts';
 import type { ReplicaAddress } from './peers.ts';
 import { ReplicaList } from './replica-list.ts';
 import { Replicas, type ReplicasHost } from './replicas.ts';
+import { Silence } from './silence.ts';
 import { FileInbox, MemoryInbox } from './snapshot-inbox.ts';
 import { SnapshotReceiver, type SnapshotReceiverHost, SnapshotRefusedError } from './snapshot-receiver.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
@@ -25,6 +26,7 @@ export class Clustered {
   readonly #host: ClusteredHost;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
+  readonly #silence: Silence;
   #stopTicks: (() => void) | undefined;
   #stopping = false;
   /** Messages were sent since the last flush. */
@@ -37,6 +39,7 @@ export class Clustered {
     this.#host = host;
     this.replicas = new Replicas(host, nodeNumber, new ReplicaList(files));
     this.#sender = new SnapshotSender(host.store, peers, (group) => host.activate(group), options.level);
+    this.#silence = new Silence(peers, host.groups);
     this.#receiver = new SnapshotReceiver(
       host,
       files === undefined ? new MemoryInbox() : new FileInbox(files),
@@ -58,7 +61,9 @@ export class Clustered {
   tick(): readonly Group[] {
     const { groups, log } = this.#host;
     const { writable } = log;
+    this.#silence.tick();
     return groups.filter((group) => {
+      if (group.isHibernating) return false;
       // Who leads alone needs no clock. Who cannot write cannot lead, and shall not try: others can.
       if (group.isLeader ? group.isAlone : !writable) return false;
       group.tick();

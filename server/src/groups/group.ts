@@ -270,6 +270,16 @@ export class Group implements ServiceGroup {
     this.#core.step(message);
   }
 
+  /** The clock of elections stands, as there is nothing to do: `tick` need not be called. */
+  get isHibernating(): boolean {
+    return this.#core.isHibernating && !this.#applying.countsDown;
+  }
+
+  /** Nothing was heard for so many ticks of a node that matters to a replica that hibernates: it goes on. */
+  wake(silentTicks: number): void {
+    this.#core.wake(silentTicks);
+  }
+
   /** One unit of the clock of elections has passed. */
   tick(): void {
     this.#core.tick();

@@ -14,6 +14,8 @@ export interface ClusterOptions {
   readonly files: LogFiles | undefined;
   /** Calls `tick` every `TICK_MS` and returns what ends that. Default: a timer. */
   readonly startTicks?: (tick: () => void) => () => void;
+  /** Ticks without anything to do after which a group stops its clocks; 0 = never. Default `HIBERNATE_AFTER_TICKS`. */
+  readonly hibernateAfterTicks?: number;
   /** Level at which entries and snapshots are written just now. Default: the newest. */
   readonly level?: () => number;
 }

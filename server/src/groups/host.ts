@@ -19,6 +19,7 @@ import type { ReplicaRecord } from './replica-list.ts';
 import type { ReplicaOptions, Replicas } from './replicas.ts';
 import { Room } from './room.ts';
 import { SnapshotRefusedError } from './snapshot-receiver.ts';
+import { HIBERNATE_AFTER_TICKS } from './timing.ts';
 import { Turns } from './turns.ts';
 
 export type { ClusterOptions, HostOptions } from './host-options.ts';
@@ -245,10 +246,10 @@ export class GroupHost implements GroupHostFace {
   }
 
   #openGroup({ group: id, replicaId, configuration }: ReplicaRecord): Group {
-    const { log, store, random } = this.#options;
-    const group = this.#added(
-      new Group({ id, raftId: replicaId, log, store, host: this, random, configuration }),
-    );
+    const { log, store, random, cluster } = this.#options;
+    const { hibernateAfterTicks = HIBERNATE_AFTER_TICKS } = cluster ?? {};
+    const parts = { log, store, host: this, random, hibernateAfterTicks };
+    const group = this.#added(new Group({ id, raftId: replicaId, configuration, ...parts }));
     if (this.#started) {
       group.start();
       this.#turns.activate(group);

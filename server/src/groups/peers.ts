@@ -19,6 +19,12 @@ export interface Peers {
     chunks: AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<void>;
+  /** Lets every other node hear of this one, for the sake of groups that say nothing. Where much is said it is not needed. */
+  pulse(): void;
+  /** How long nothing was heard of a node, in milliseconds; infinite when it never was. */
+  silence_ms(node: number): number;
+  /** Whether there is a link to the node: a process that ends takes its links with it. */
+  isLinked(node: number): boolean;
   /** Where a replica lives; undefined when its node is not known. */
   addressOf(replicaId: number): ReplicaAddress | undefined;
 }

@@ -99,6 +99,9 @@ class Pair {
         if (to === undefined) throw new Error('the node is down');
         await to.host.receiveSnapshot(group, message, chunks);
       },
+      pulse: () => {},
+      silence_ms: () => 0,
+      isLinked: (node) => this.nodes.has(node),
       addressOf: () => undefined,
     };
   }

@@ -12,5 +12,11 @@ export const ELECTION_TICKS = 8;
 
 export const HEARTBEAT_TICKS = 2;
 
+/**
+ * A group with nothing to do for this many ticks stops its clocks. More than two quorum checks: whoever is counted as there
+ * was heard in this time.
+ */
+export const HIBERNATE_AFTER_TICKS = 3 * ELECTION_TICKS;
+
 /** How long the writes of a leader that was deposed wait for a next one to settle them. */
 export const DOUBT_TICKS = 10;

@@ -31,6 +31,9 @@ interface OpenLink {
   readonly calls: PendingCalls;
 }
 
+/** A frame without anything in it. */
+const NOTHING = Buffer.alloc(0);
+
 const NOTHING_TO_CANCEL: CallHandle = { cancel: () => {} };
 
 export class OutboundLink {
@@ -44,6 +47,8 @@ export class OutboundLink {
   #retry: NodeJS.Timeout | undefined;
   #flush: NodeJS.Immediate | undefined;
   #upSince_ms = 0;
+  /** Something was sent since the last pulse. */
+  #hasSent = false;
   #why = 'it has not been reached yet';
   #isClosed = false;
 
@@ -98,7 +103,16 @@ export class OutboundLink {
       const frame = queue.take();
       if (frame === undefined) return;
       stream.write(encodeFrame(frame));
+      this.#hasSent = true;
     }
+  }
+
+  /** Lets the other node hear of this one, with a frame that says nothing; not where it has heard since the last pulse. */
+  pulse(): void {
+    if (this.#open === undefined) return;
+    const { stream } = this.#open;
+    if (!this.#hasSent && stream.hasRoom) stream.write(NOTHING);
+    this.#hasSent = false;
   }
 
   /** Another stream on the link's connection; undefined while the link is not up. */

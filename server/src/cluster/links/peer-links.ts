@@ -123,6 +123,18 @@ export class PeerLinks implements Peers {
     return this.#heard.get(node);
   }
 
+  silence_ms(node: number): number {
+    return this.#context.monotonic() - (this.lastHeard_ms(node) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  isLinked(node: number): boolean {
+    return this.isUp(node);
+  }
+
+  pulse(): void {
+    for (const link of this.#outbound.values()) link.pulse();
+  }
+
   addressOf(replicaId: number): ReplicaAddress | undefined {
     return this.#context.locate(nodeOf(replicaId));
   }

@@ -42,6 +42,8 @@ export interface HostsOptions {
   /** Size of a segment of the log, in bytes. Small ones are soon cut. Default 64 KiB. */
   readonly segmentBytes?: number;
   readonly sabotage?: Sabotage | undefined;
+  /** As in `ClusterOptions`. */
+  readonly hibernateAfterTicks?: number;
 }
 
 /** Puts something broken in the place of a part of every node. */
@@ -96,6 +98,8 @@ export class ConnectedNode {
   store!: Store;
   crashable!: CrashableStore;
   tick: (() => void) | undefined;
+  /** When it last heard of the others, by their numbers. */
+  readonly heard = new Map<number, number>();
 
   constructor(number: number, seed: number) {
     this.number = number;
@@ -128,6 +132,8 @@ export class SimulatedHosts {
   readonly snapshots: number[] = [];
   /** Messages that were sent since the start. */
   messages = 0;
+  /** Times that a node let the others hear of it because its groups say nothing. */
+  pulses = 0;
   /** Changes a snapshot on its way. */
   onChunk: ((chunk: Uint8Array) => Uint8Array) | undefined;
   /** Looks at every message; false loses it. */
@@ -165,7 +171,7 @@ export class SimulatedHosts {
 
   async startNode(number: number): Promise<void> {
     const node = this.node(number);
-    const { inMemory = false, segmentBytes = 64 * 1024, sabotage = {} } = this.#options;
+    const { inMemory = false, segmentBytes = 64 * 1024, sabotage = {}, hibernateAfterTicks } = this.#options;
     const asIs = (files: LogFiles): LogFiles => files;
     const fatal = (error: Error): void => {
       if (node.up) node.fatal.push(error);
@@ -182,6 +188,7 @@ export class SimulatedHosts {
     node.crashable = node.storeDisk.open();
     node.store = sabotage.store?.(node.crashable.store, node) ?? node.crashable.store;
     node.up = true;
+    node.heard.clear();
     node.host = new GroupHost({
       log: node.log,
       store: node.store,
@@ -197,6 +204,7 @@ export class SimulatedHosts {
       cluster: {
         nodeNumber: number,
         peers: this.#peersOf(node),
+        ...(hibernateAfterTicks !== undefined && { hibernateAfterTicks }),
         files: inMemory ? undefined : (sabotage.files ?? asIs)(node.filesDisk.mount()),
         startTicks: (tick) => {
           node.tick = tick;
@@ -276,11 +284,24 @@ export class SimulatedHosts {
       flush: () => {},
       sendSnapshot: (group, message, chunks, signal) =>
         this.#sendSnapshot(number, group, message, chunks, signal),
+      pulse: () => this.#pulse(number),
+      silence_ms: (other) => (this.now - (node.heard.get(other) ?? Number.NEGATIVE_INFINITY)) * TICK_MS,
+      // A machine that stops takes its links with it; what is cut is not noticed but by the silence.
+      isLinked: (other) => this.node(other).up,
       addressOf: (replicaId) => {
         const to = nodeOf(replicaId);
         return this.nodes[to - 1] && { nodeId: `node${to}`, address: `127.0.0.1:${9000 + to}` };
       },
     };
+  }
+
+  #pulse(from: number): void {
+    this.pulses++;
+    for (const { number, heard } of this.nodes) {
+      const arrives =
+        number !== from && this.#connects(from, number) && !this.random.chance(this.weather.loss);
+      if (arrives) heard.set(from, this.now);
+    }
   }
 
   #send(from: number, group: number, message: Message): void {
@@ -350,6 +371,7 @@ export class SimulatedHosts {
         this.observer.onLost?.(message, 'the link is cut, or nobody is there');
         continue;
       }
+      this.node(to).heard.set(from, this.now);
       this.node(to).host.receive(group, [message]);
       this.observer.onMessage?.(this.node(to), message);
     }

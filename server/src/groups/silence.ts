@@ -1,0 +1,66 @@
+/**
+ * Watches over the groups that hibernate (`raft/hibernation.ts`): their leaders do not beat, so what is listened to is
+ * the nodes. A node with such groups lets the others hear of it as often as a leader beats, with one pulse for all of
+ * them; when nothing is heard of a node for as long as an election takes to begin, or its link ends, the replicas that
+ * depend on it go on, as if their clocks had never stood.
+ */
+import { nodeOf } from '../cluster/replica-id.ts';
+import type { Group } from './group.ts';
+import type { Peers } from './peers.ts';
+import { ELECTION_TICKS, HEARTBEAT_TICKS, TICK_MS } from './timing.ts';
+
+export class Silence {
+  readonly #peers: Peers;
+  readonly #groups: readonly Group[];
+  #ticksToPulse = 0;
+  /** By node: ticks of a silence that is too long; undefined while it is not. Of one look. */
+  readonly #silent = new Map<number, number | undefined>();
+
+  /** `groups`: all of the node, as they are at each moment. */
+  constructor(peers: Peers, groups: readonly Group[]) {
+    this.#peers = peers;
+    this.#groups = groups;
+  }
+
+  /** A tick has passed: looks at the nodes that somebody here depends on, and is heard by the others. */
+  tick(): void {
+    let anyHibernates = false;
+    this.#silent.clear();
+    for (const group of this.#groups) {
+      if (!group.isHibernating) continue;
+      anyHibernates = true;
+      const ticks = this.#ticksOf(group);
+      if (ticks !== undefined) group.wake(ticks);
+    }
+    if (!anyHibernates) this.#ticksToPulse = 0;
+    else if (--this.#ticksToPulse <= 0) {
+      this.#ticksToPulse = HEARTBEAT_TICKS;
+      this.#peers.pulse();
+    }
+  }
+
+  /** For how long nothing was heard of somebody on whom a replica depends: on its leader; a leader, on all members. */
+  #ticksOf(group: Group): number | undefined {
+    if (!group.isLeader) return this.#ticksOfNode(nodeOf(group.leader));
+    const { voters, learners } = group.configuration;
+    const own = nodeOf(group.replicaId);
+    return this.#ticksOfAny(voters, own) ?? this.#ticksOfAny(learners, own);
+  }
+
+  #ticksOfAny(replicas: readonly number[], own: number): number | undefined {
+    for (const id of replicas) {
+      const node = nodeOf(id);
+      const ticks = node === own ? undefined : this.#ticksOfNode(node);
+      if (ticks !== undefined) return ticks;
+    }
+    return undefined;
+  }
+
+  #ticksOfNode(node: number): number | undefined {
+    if (this.#silent.has(node)) return this.#silent.get(node);
+    const ticks = Math.floor(this.#peers.silence_ms(node) / TICK_MS);
+    const found = ticks >= ELECTION_TICKS || !this.#peers.isLinked(node) ? ticks : undefined;
+    this.#silent.set(node, found);
+    return found;
+  }
+}
