@@ -15,6 +15,7 @@ const SOON_NOTICED = [
   'a write that is sent again has the outcome of the first',
   'entries apply with the stamp of the leader, not by the clock of the node',
   'a snapshot and the list of replicas are on disk before anything relies on them',
+  'a replica that hibernates goes on when the node of its leader falls silent',
 ];
 const MUTATION_SEEDS = 10;
 
@@ -25,6 +26,7 @@ describe('a random run', () => {
       const result = await randomRun({ seed });
       expect(result.committed).toBeGreaterThan(30);
       expect(result.readsChecked).toBeGreaterThan(10);
+      if (seed % 4 >= 2) expect(result.hibernations).toBeGreaterThan(3);
     },
     60_000,
   );

@@ -34,6 +34,8 @@ export interface Coverage {
   heldSyncs: number;
   failedSyncs: number;
   heldStores: number;
+  /** Members that were told that their group rests. */
+  hibernations: number;
 }
 
 export function noCoverage(): Coverage {
@@ -66,5 +68,6 @@ export function noCoverage(): Coverage {
     heldSyncs: 0,
     failedSyncs: 0,
     heldStores: 0,
+    hibernations: 0,
   };
 }

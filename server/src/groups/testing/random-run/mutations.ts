@@ -8,6 +8,7 @@ import { groupPrefix, table } from '../../../state/keys.ts';
 import { SessionTable } from '../../../state/sessions.ts';
 import type { Store, StoreSnapshot } from '../../../storage/store.ts';
 import type { LogFile, LogFiles } from '../../../wal/log-files.ts';
+import { Group } from '../../group.ts';
 import type { NodeLog } from '../../node-log.ts';
 import { ProposedWrites } from '../../proposed-writes.ts';
 import { ReplicaList } from '../../replica-list.ts';
@@ -180,6 +181,10 @@ export const groupMutations: readonly GroupMutation[] = [
         mendHighest();
       };
     },
+  },
+  {
+    rule: 'a replica that hibernates goes on when the node of its leader falls silent',
+    install: () => patched(Group.prototype, 'wake', () => () => {}),
   },
   {
     rule: 'a write that is in a log is never said not to be done',

@@ -2,7 +2,8 @@
  * A random run of whole hosts, from a seed: three to five replicas with their logs, stores, state machines and sessions,
  * clients that repeat what was not answered, a network that loses, repeats, delays and cuts, machines that stop, disks
  * that are slow or fail, members that come and go. In the end, with all that over, every replica has the same rows, and
- * every client what it was told.
+ * every client what it was told. In half of the runs groups hibernate; those rest now and then, and lose their leader in the
+ * very end.
  */
 import { nodeOf } from '../../../cluster/replica-id.ts';
 import { isVoter, members } from '../../../raft/index.ts';
@@ -24,6 +25,12 @@ import { VirtualTimers } from './virtual-timers.ts';
 const NODES = 5;
 const STEPS = 120;
 const CLIENTS = 4;
+/** Runs that hibernate do so soon; every other time of so many steps nobody asks anything of the group. */
+const HIBERNATE_AFTER_TICKS = 2;
+const REST_STEPS = 8;
+/** Ticks in which a group that is left alone comes to rest, and in which one at rest replaces a leader, many times over. */
+const REST_TICKS_MAX = 200;
+const FAILOVER_TICKS_MAX = 100;
 const READS_PER_STEP = 3;
 const READS_AFTER_ELECTION = 10;
 /** Ticks in which a group without faults has to answer everybody. */
@@ -65,11 +72,20 @@ class RandomRun {
   readonly #counting: readonly CountingClient[];
   readonly #reading: ReadingClient;
   readonly #plain: PlainWriter;
+  readonly #hibernates: boolean;
   /** Who led a term, by the term. */
   readonly #leaders = new Map<number, number>();
 
   constructor({ seed, sabotage, trace }: RunOptions, timers: VirtualTimers) {
-    this.hosts = new SimulatedHosts({ nodes: NODES, seed, segmentBytes: 8192, sabotage });
+    this.#hibernates = seed % 4 >= 2;
+    const hibernateAfterTicks = this.#hibernates ? HIBERNATE_AFTER_TICKS : 0;
+    this.hosts = new SimulatedHosts({
+      nodes: NODES,
+      seed,
+      segmentBytes: 8192,
+      sabotage,
+      hibernateAfterTicks,
+    });
     this.#trace = trace;
     this.#faults = new Faults(this.hosts, this.#coverage);
     this.#members = new MemberChanges(this.hosts, this.#coverage);
@@ -81,7 +97,10 @@ class RandomRun {
     this.#plain = new PlainWriter(this.hosts, this.#coverage);
     this.hosts.onTick = (now) => timers.advance(now * TICK_MS);
     this.hosts.observer = {
-      onMessage: (to, message) => this.#event(to, () => describeMessage(message, nodeOf)),
+      onMessage: (to, message) => {
+        if (message.type === 'hibernate') this.#coverage.hibernations++;
+        this.#event(to, () => describeMessage(message, nodeOf));
+      },
       onLost: (message, why) => {
         this.#coverage.lostMessages++;
         this.#event(undefined, () => `lost (${why}): ${describeMessage(message, nodeOf)}`);
@@ -102,13 +121,15 @@ class RandomRun {
     await hosts.found([1, 2, 3]);
     await hosts.leader();
     for (let step = 0; step < STEPS; step++) {
-      this.#begin();
+      const rests = this.#hibernates && Math.floor(step / REST_STEPS) % 2 === 1;
+      if (!rests) this.#begin();
       await this.#act();
       await hosts.ticks(1 + hosts.random.below(4), 4 + hosts.random.below(20));
       this.#faults.reap();
       this.#check();
     }
     await this.#calm();
+    if (this.#hibernates) await this.#failAtRest();
     const coverage = this.#coverage;
     coverage.ticks = hosts.now;
     coverage.messages = hosts.messages;
@@ -271,6 +292,34 @@ class RandomRun {
     this.#checkState(leader, members(leader.group().configuration).map(nodeOf));
     this.#coverage.committed = leader.group().state.appliedIndex;
     this.#coverage.terms = leader.group().term;
+  }
+
+  /** The group is left alone, and the node of its leader dies without a word: the others have to miss it. */
+  async #failAtRest(): Promise<void> {
+    const { hosts } = this;
+    const isAtRest = (): boolean => {
+      const leader = hosts.leaderOf()?.group();
+      return (
+        leader !== undefined &&
+        members(leader.configuration).every((id) => hosts.node(nodeOf(id)).host.group(1)?.isHibernating)
+      );
+    };
+    await this.#live(() => hosts.until(isAtRest, 'rest of the group', REST_TICKS_MAX));
+    const leader = hosts.leaderOf()!;
+    // Fewer could not go on without it.
+    if (leader.group().configuration.voters.length < 3) return;
+    hosts.crash(leader.number);
+    this.#event(leader, () => 'stops while its group is at rest');
+    try {
+      await hosts.until(() => hosts.leaderOf() !== undefined, 'another leader', FAILOVER_TICKS_MAX);
+    } catch (error) {
+      throw new Violation(`a leader that dies is replaced: ${(error as Error).message}`);
+    }
+    await hosts.startNode(leader.number);
+    await this.#live(() =>
+      hosts.until(() => this.#membersAgree(), 'agreement with the leader that died', CALM_TICKS_MAX),
+    );
+    this.#check();
   }
 
   /** There is a leader, no change of its members is under way, and all of them have applied what it has. */
