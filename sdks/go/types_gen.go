@@ -199,7 +199,7 @@ func groupTopologyOf(client *Client, from *gomsgv1.GroupTopology) (to GroupTopol
 
 // HealthCheck: One check.
 type HealthCheck struct {
-	// What was checked: `log`, `storage`, `disk`, `memory`, `consensus`.
+	// What was checked: `log`, `storage`, `consensus`; of a node that is down `answers` alone.
 	Name string
 	// Whether it is well.
 	Ok bool

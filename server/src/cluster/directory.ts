@@ -36,6 +36,12 @@ export class Directory {
     return member === undefined ? this.#seeds.get(node) : undefined;
   }
 
+  /** Whether a node was a member and has left for good. */
+  hasLeft(node: number, nodeId: string): boolean {
+    const member = this.control.member(node);
+    return member?.standing === 'left' && member.nodeId === nodeId;
+  }
+
   /** What to call a node in messages for people. */
   nameOf(node: number): string {
     return this.control.member(node)?.nodeId ?? `node number ${node}`;

@@ -17,6 +17,7 @@ import type { GroupPlacementView } from '../state/control/group-placement.ts';
 import { CONTROL_GROUP } from '../state/control/limits.ts';
 import type { MemberView as Member } from '../state/control/member.ts';
 import { msToTimestamp } from '../state/durations.ts';
+import { counted } from './counted.ts';
 import type { Identity } from './identity.ts';
 import type { LeaderTable } from './leader-table.ts';
 import { type Move, moveMessage, moveOf } from './moves.ts';
@@ -154,8 +155,10 @@ export class MemberClusterView implements ClusterView, StreamNodes {
       ...this.#parts.foreign(),
       ...nodes,
       ...leaderless,
-      ...(thin > 0 ? [`${thin} groups are yet to get their ${wanted} replicas`] : []),
-      ...(moving > 0 ? [`${moving} groups are moving to the replicas that they are to have`] : []),
+      ...(thin > 0
+        ? [`${counted(thin, 'group is yet to get its', 'groups are yet to get their')} ${wanted} replicas`]
+        : []),
+      ...(moving > 0 ? [`${counted(moving, 'group is', 'groups are')} moving`] : []),
     ];
   }
 

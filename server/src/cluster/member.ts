@@ -115,6 +115,7 @@ export class Member implements Leadership {
   #epoch = -1;
   #saidLevel = LEVEL_OLDEST;
   #otherNodes: readonly number[] = [];
+  #hasLeft = false;
   #closed = false;
 
   constructor(options: MemberOptions) {
@@ -146,6 +147,7 @@ export class Member implements Leadership {
       secret: options.secret,
       tls: options.tls,
       locate: (node) => this.#directory.locate(node),
+      hasLeft: (node, nodeId) => this.#directory.hasLeft(node, nodeId),
       events: this.#linkEvents(),
       logger,
       reportBug: options.reportBug,
@@ -341,6 +343,15 @@ export class Member implements Leadership {
 
   // --- what comes in over the links ---
 
+  #leave(): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    this.#options.logger.info(
+      'this node has left its cluster for good, and its data is on the others; to come back it joins with a new id and an empty data folder',
+    );
+    this.#options.onLeft();
+  }
+
   #linkEvents(): LinkEvents {
     return {
       onMessages: (group: number, messages: readonly Message[]) => this.#host?.receive(group, messages),
@@ -357,6 +368,7 @@ export class Member implements Leadership {
           controlLeader: () => this.#leaders.leaderOf(CONTROL_GROUP),
           logger: this.#options.logger,
         }),
+      onLeft: () => this.#leave(),
       onForeignMember: (member) => this.#foreign.met(member),
       onLinkChange: (node, up) => {
         // Nobody is sent there until it is heard of again, whoever leads.
@@ -391,7 +403,7 @@ export class Member implements Leadership {
     const nodes = this.#directory.members().map(({ number }) => number);
     this.links.setNodes(nodes);
     this.#otherNodes = nodes.filter((node) => node !== this.self);
-    if (control.member(this.self)?.standing === 'left') this.#options.onLeft();
+    if (control.member(this.self)?.standing === 'left') this.#leave();
   }
 
   #sayLevel(): void {

@@ -27,7 +27,7 @@ it('fewer host labels than replicas are told of', () => {
   const { machine } = clusterOf(['a', 'a', 'b'], [[1, 2, 3], [1]]);
   expect(warningsOf(machine, nothingHeld)).toEqual([
     expect.stringMatching(
-      /^1 groups have replicas that share a host label: there are 2 labels for 3 replicas/,
+      /^one group has replicas that share a host label: there are 2 labels for 3 replicas/,
     ),
   ]);
 });

@@ -3,6 +3,7 @@ import type { ControlView } from '../state/control/control-machine.ts';
 import type { GroupPlacementView } from '../state/control/group-placement.ts';
 import { CONTROL_GROUP } from '../state/control/limits.ts';
 import type { MemberView } from '../state/control/member.ts';
+import { counted } from './counted.ts';
 import { nodeOf } from './replica-id.ts';
 
 /**
@@ -23,10 +24,10 @@ function sharedLabels(control: ControlView): string[] {
   const staying = control.members().filter(({ standing }) => standing === 'active');
   const labels = new Set(staying.map(labelOf)).size;
   const replicas = Math.max(...groups.map(({ desired }) => desired.voters.length));
-  const shared = `${groups.length} groups have replicas that share a host label`;
+  const shared = `${counted(groups.length, 'group has', 'groups have')} replicas that share a host label`;
   return [
     labels < replicas
-      ? `${shared}: there are ${labels} labels for ${replicas} replicas, so what fails together takes more than one; nodes with other labels would part them`
+      ? `${shared}: there ${labels === 1 ? 'is one label' : `are ${labels} labels`} for ${replicas} replicas, so what fails together takes more than one; nodes with other labels would part them`
       : `${shared}: they are to be parted as soon as nodes can take them`,
   ];
 }
@@ -48,5 +49,8 @@ function departures(control: ControlView, held: (node: number) => number): strin
   return control
     .members()
     .filter(({ standing }) => standing === 'leaving')
-    .map(({ number, nodeId }) => `node ${nodeId} is leaving: ${held(number)} replicas are yet to go`);
+    .map(
+      ({ number, nodeId }) =>
+        `node ${nodeId} is leaving: ${counted(held(number), 'replica is', 'replicas are')} yet to go`,
+    );
 }

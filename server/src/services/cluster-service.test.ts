@@ -120,6 +120,18 @@ describe('what is told of the cluster', () => {
       checks: [{ name: 'log', ok: false, detail: 'the disk is full' }],
     });
     expect((await call(methods, rpc.health, { nodeId: 'b' })).node?.nodeId).toBe('b');
+    const isDown = view();
+    const [a, b] = isDown.nodes();
+    const methodsWithout = clusterMethods({
+      ...isDown,
+      nodes: () => [a!, { ...b, state: NodeState.DOWN }],
+      admin: new FakeAdmin(),
+    });
+    expect(await call(methodsWithout, rpc.health, { nodeId: 'b' })).toMatchObject({
+      healthy: false,
+      node: { nodeId: 'b' },
+      checks: [{ name: 'answers', ok: false, detail: 'a hears nothing of it' }],
+    });
     await expect(call(methods, rpc.health, { nodeId: 'z' })).rejects.toMatchObject({
       reason: ErrorReason.NODE_NOT_FOUND,
       subject: 'z',
@@ -136,8 +148,8 @@ class FakeAdmin implements ClusterAdmin {
     this.#take('join', nodeId, address);
   }
 
-  async leave(nodeId: string): Promise<void> {
-    this.#take('leave', nodeId);
+  async leave(nodeId: string, fewerReplicas: boolean): Promise<void> {
+    this.#take('leave', nodeId, ...(fewerReplicas ? ['whatever it costs'] : []));
   }
 
   ask(nodeId: string, { reply }: UnaryCall): void {
@@ -163,7 +175,8 @@ describe('changes of the membership of a cluster', () => {
     const waits = await call(methods, rpc.join, { nodeId: 'c', address: 'c:9000' });
     expect(waits.node).toMatchObject({ nodeId: 'c', address: 'c:9000', state: NodeState.JOINING });
     expect((await call(methods, rpc.leave, { nodeId: 'b' })).node?.state).toBe(NodeState.LEAVING);
-    expect(admin.asked).toEqual(['join b b:9000', 'join c c:9000', 'leave b']);
+    await call(methods, rpc.leave, { nodeId: 'a', fewerReplicas: true });
+    expect(admin.asked).toEqual(['join b b:9000', 'join c c:9000', 'leave b', 'leave a whatever it costs']);
   });
 
   it.each([

@@ -93,6 +93,11 @@ export function clusterMethods(view: ClusterView): Method[] {
 
     unary(rpc.health, ({ nodeId }, call) => {
       const node = knownNode(view, nodeId === '' ? view.self : nodeId);
+      if (node.nodeId !== view.self && node.state === NodeState.DOWN) {
+        const silent = { name: 'answers', ok: false, detail: `${view.self} hears nothing of it` };
+        answer(call.reply, ClusterServiceHealthResponseSchema, { healthy: false, node, checks: [silent] });
+        return;
+      }
       if (node.nodeId !== view.self && view.admin !== undefined) {
         view.admin.ask(node.nodeId ?? '', call);
         return;

@@ -266,7 +266,7 @@ class HealthCheck:
     """One check."""
 
     name: str
-    """What was checked: `log`, `storage`, `disk`, `memory`, `consensus`."""
+    """What was checked: `log`, `storage`, `consensus`; of a node that is down `answers` alone."""
 
     ok: bool
     """Whether it is well."""

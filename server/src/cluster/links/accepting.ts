@@ -48,6 +48,7 @@ export class Accepting {
       secret,
       purpose,
       memberId: (number: number) => this.#context.locate(number)?.nodeId,
+      hasLeft: (number: number, nodeId: string) => this.#context.hasLeft(number, nodeId),
       timeout_ms: limits.handshakeTimeout_ms,
       onForeignMember: (member: ForeignMember) =>
         this.#context.guard('a node of another cluster', () => events.onForeignMember?.(member)),

@@ -62,6 +62,7 @@ function accept(stream: MemoryStream, secret: string | undefined = SECRET, self:
     onForeignMember: (member: ForeignMember) => void result.foreign.push(member),
     purpose: StreamPurpose.LINK,
     memberId: (number: number) => (number === 1 ? 'node1' : undefined),
+    hasLeft: (number: number, nodeId: string) => number === 3 && nodeId === 'node3',
     timeout_ms: TIMEOUT_MS,
   };
   acceptHandshake(stream, options, (outcome) => {
@@ -70,18 +71,23 @@ function accept(stream: MemoryStream, secret: string | undefined = SECRET, self:
   return result;
 }
 
-function dial(
-  stream: MemoryStream,
-  secret: string | undefined = SECRET,
-  self: LocalNode = ONE,
-): { outcome?: Outcome } {
-  const result: { outcome?: Outcome } = {};
+interface Dialled {
+  outcome?: Outcome;
+  /** How often it was told that it has left. */
+  left: number;
+}
+
+function dial(stream: MemoryStream, secret: string | undefined = SECRET, self: LocalNode = ONE): Dialled {
+  const result: Dialled = { left: 0 };
   const options = {
     self,
     secret,
     purpose: StreamPurpose.LINK,
     target: { number: 2, nodeId: 'node2' },
     timeout_ms: TIMEOUT_MS,
+    onLeft: () => {
+      result.left++;
+    },
   };
   dialHandshake(stream, options, (outcome) => {
     result.outcome = outcome;
@@ -217,6 +223,39 @@ describe('versions without overlap are refused on both sides', () => {
       return bytesOf(challenge);
     });
     expect(reasonOf(dialled)).toBe(RefusalReason.VERSION);
+  });
+});
+
+describe('a node that has left the cluster', () => {
+  const dialler = { ...ONE, number: 3, nodeId: 'node3' };
+
+  test('is told so by a node that knows the secret', () => {
+    const { accepted, dialled } = shake(undefined, undefined, { dialler });
+    for (const side of [accepted, dialled]) expect(reasonOf(side)).toBe(RefusalReason.LEFT);
+    expect((dialled.outcome as Error).message).toMatch(/node3 has left the cluster for good/);
+    expect(dialled.left).toBe(1);
+  });
+
+  test('does not believe a stranger', () => {
+    const { dialled } = shake(
+      (message, from, step) => {
+        if (from !== 'acceptor' || step !== 2) return message;
+        const refused = stepOf(message);
+        if (refused.case === 'refused') refused.value.mac = new Uint8Array(32);
+        return bytesOf(refused);
+      },
+      undefined,
+      { dialler },
+    );
+    expect(reasonOf(dialled)).toBe(RefusalReason.SECRET);
+    expect(dialled.left).toBe(0);
+  });
+
+  test('is not meant where a member or a stranger is refused', () => {
+    expect(shake(undefined, undefined, { dialler: { ...dialler, nodeId: 'other' } }).dialled.left).toBe(0);
+    expect(
+      shake(undefined, { dialler: SECRET, acceptor: 'another-secret-of-16' }, { dialler }).dialled.left,
+    ).toBe(0);
   });
 });
 

@@ -73,6 +73,8 @@ export interface DialOptions {
   /** The node meant; undefined = whichever answers. */
   readonly target: { readonly number: number; readonly nodeId: string } | undefined;
   readonly timeout_ms: number;
+  /** The other side, which knows the secret, says that this node has left the cluster for good. */
+  readonly onLeft?: () => void;
 }
 
 /** Shakes hands on a stream that this node opened. */
@@ -98,11 +100,20 @@ export function dialHandshake(stream: PeerStream, options: DialOptions, done: Ha
     const prove = (role: string) => proof(secret, role, hello, challengeBytes);
     checkChallenge(challenge, options, prove);
     talk.send({ case: 'proof', value: { mac: prove(DIALLER) } });
-    talk.expect('welcome', ({ mac }) => {
-      checkProof(prove(ACCEPTOR), mac, `${stream.peer} did not show that it knows the cluster's secret`);
-      const { nodeNumber: number, nodeId, version, clusterId } = challenge;
-      talk.finish({ number, nodeId, version, clusterId });
-    });
+    const unproved = `${stream.peer} did not show that it knows the cluster's secret`;
+    talk.expect(
+      'welcome',
+      ({ mac }) => {
+        checkProof(prove(ACCEPTOR), mac, unproved);
+        const { nodeNumber: number, nodeId, version, clusterId } = challenge;
+        talk.finish({ number, nodeId, version, clusterId });
+      },
+      ({ reason, mac }) => {
+        if (reason !== RefusalReason.LEFT) return;
+        checkProof(prove(DISMISSER), mac, unproved);
+        options.onLeft?.();
+      },
+    );
   });
 }
 
@@ -139,6 +150,8 @@ export interface AcceptOptions {
   readonly purpose: StreamPurpose;
   /** Id of a member by its number; undefined when there is none. */
   readonly memberId: (number: number) => string | undefined;
+  /** Whether a node was a member and has left for good. Default: nobody has. */
+  readonly hasLeft?: (number: number, nodeId: string) => boolean;
   readonly timeout_ms: number;
   /** Told of a node that knows the secret and refused this one for its cluster. */
   readonly onForeignMember?: (member: ForeignMember) => void;
@@ -188,7 +201,7 @@ export function acceptHandshake(stream: PeerStream, options: AcceptOptions, done
           : `the node that dialled does not know the secret of this cluster`;
       checkProof(prove(DIALLER), mac, why);
       // Only who knows the secret learns who is a member.
-      checkMember(hello, options);
+      checkMember(hello, options, prove);
       talk.send({ case: 'welcome', value: { mac: prove(ACCEPTOR) } });
       const { nodeNumber: number, nodeId, version, clusterId } = hello;
       talk.finish({ number, nodeId, version, clusterId });
@@ -237,8 +250,14 @@ function checkLevel(
   );
 }
 
-function checkMember({ nodeNumber, nodeId }: Hello, { purpose, memberId }: AcceptOptions): void {
+function checkMember({ nodeNumber, nodeId }: Hello, options: AcceptOptions, prove: Prove): void {
+  const { purpose, memberId, hasLeft } = options;
   if (purpose === StreamPurpose.JOIN || memberId(nodeNumber) === nodeId) return;
+  if (hasLeft?.(nodeNumber, nodeId)) {
+    const message = `node ${nodeId} has left the cluster for good: its id is never used again, and its data is on the others`;
+    // With a proof: the other side ends for it, and does not for a stranger.
+    throw new LinkRefusedError(RefusalReason.LEFT, message, true, prove(DISMISSER));
+  }
   throw refusal(
     RefusalReason.UNKNOWN_NODE,
     `node ${nodeId} (number ${nodeNumber}) is no member of the cluster, as far as this node knows`,
@@ -249,6 +268,8 @@ const DIALLER = 'gomsg peer dialler';
 const ACCEPTOR = 'gomsg peer acceptor';
 /** The side that dials, and finds another cluster than its own. */
 const REFUSER = 'gomsg peer refuser';
+/** The side that answers, and knows that the other has left. */
+const DISMISSER = 'gomsg peer dismisser';
 
 function proof(
   secret: string | undefined,

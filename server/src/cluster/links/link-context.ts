@@ -15,6 +15,7 @@ export interface LinkContext {
   readonly refusals: RefusalLog;
   readonly reportBug: ReportBug;
   readonly locate: (node: number) => NodeLocation | undefined;
+  readonly hasLeft: (node: number, nodeId: string) => boolean;
   readonly monotonic: () => number;
   readonly random: () => number;
   /** Something came from the node. */

@@ -104,6 +104,8 @@ export interface LinkEvents {
   onReport(from: number, report: Uint8Array): void;
   /** A node asks for admission. */
   onJoin(request: JoinRequest): Promise<JoinAnswer>;
+  /** A member says that this node has left the cluster for good. */
+  onLeft?(): void;
   /** The link to a node came up, or was lost. */
   onLinkChange?(node: number, up: boolean): void;
   /**
@@ -129,6 +131,8 @@ export interface LinkOptions {
   readonly tls: TlsOptions | undefined;
   /** Where a member is; undefined when there is no member of that number. */
   readonly locate: (node: number) => NodeLocation | undefined;
+  /** Whether a node was a member and has left for good; such a node is told so. Default: nobody has. */
+  readonly hasLeft?: (node: number, nodeId: string) => boolean;
   readonly events: LinkEvents;
   readonly logger: Logger;
   readonly reportBug: ReportBug;

@@ -153,6 +153,7 @@ export class OutboundLink {
       purpose: StreamPurpose.LINK,
       target: { number: this.number, nodeId: this.target.nodeId },
       timeout_ms: limits.handshakeTimeout_ms,
+      onLeft: () => this.#context.guard('having left', () => this.#context.events.onLeft?.()),
     };
     dialHandshake(stream, options, (outcome) => {
       if (this.#isClosed) return;

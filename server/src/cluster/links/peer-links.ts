@@ -59,6 +59,7 @@ export class PeerLinks implements Peers {
       refusals: new RefusalLog(options.logger, REFUSAL_LOG_INTERVAL_MS, monotonic),
       reportBug: options.reportBug,
       locate: options.locate,
+      hasLeft: options.hasLeft ?? (() => false),
       monotonic,
       random: options.random ?? Math.random,
       heard: (node) => void this.#heard.set(node, monotonic()),

@@ -1093,7 +1093,7 @@ func (x *ClusterServiceHealthResponse) GetChecks() []*HealthCheck {
 // One check.
 type HealthCheck struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What was checked: `log`, `storage`, `disk`, `memory`, `consensus`.
+	// What was checked: `log`, `storage`, `consensus`; of a node that is down `answers` alone.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Whether it is well.
 	Ok bool `protobuf:"varint,2,opt,name=ok,proto3" json:"ok,omitempty"`

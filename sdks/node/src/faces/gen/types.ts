@@ -384,7 +384,7 @@ export function readClusterStatus(message: clusterPb.ClusterServiceStatusRespons
 
 /** One check. */
 export interface HealthCheck {
-  /** What was checked: `log`, `storage`, `disk`, `memory`, `consensus`. */
+  /** What was checked: `log`, `storage`, `consensus`; of a node that is down `answers` alone. */
   readonly name: string;
   /** Whether it is well. */
   readonly ok: boolean;

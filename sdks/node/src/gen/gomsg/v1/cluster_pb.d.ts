@@ -481,7 +481,7 @@ export declare const ClusterServiceHealthResponseSchema: GenMessage<ClusterServi
  */
 export declare type HealthCheck = Message<"gomsg.v1.HealthCheck"> & {
   /**
-   * What was checked: `log`, `storage`, `disk`, `memory`, `consensus`.
+   * What was checked: `log`, `storage`, `consensus`; of a node that is down `answers` alone.
    *
    * @generated from field: string name = 1;
    */

@@ -260,7 +260,8 @@ export declare type Refused = Message<"gomsg.internal.v1.Refused"> & {
   message: string;
 
   /**
-   * From the node that dials, in place of its proof: that it knows the secret of the cluster. Empty without one.
+   * That the refusing side knows the secret of the cluster: where a node of another cluster is refused, and one that has
+   * left. Empty otherwise, and without a secret.
    *
    * @generated from field: bytes mac = 3;
    */
@@ -1353,6 +1354,13 @@ export enum RefusalReason {
    * @generated from enum value: REFUSAL_REASON_CLOSED = 8;
    */
   CLOSED = 8,
+
+  /**
+   * The node was a member and has left for good.
+   *
+   * @generated from enum value: REFUSAL_REASON_LEFT = 9;
+   */
+  LEFT = 9,
 }
 
 /**
