@@ -35,6 +35,7 @@ export function openCore(
     electionTicks: ELECTION_TICKS,
     heartbeatTicks: HEARTBEAT_TICKS,
     hibernateAfterTicks,
+    sparseCommits: true,
     log: {
       firstIndex: () => log.groupState(id).firstIndex,
       lastIndex: () => log.groupState(id).lastIndex,

@@ -29,6 +29,7 @@ import {
   handleSnapshotReport,
   sendHeartbeatResponse,
   sendHeartbeats,
+  tellCommits,
 } from './replication.ts';
 import { type Leadership, RaftState } from './state.ts';
 import { type RaftStatus, statusOf } from './status.ts';
@@ -233,6 +234,7 @@ export class RaftCore {
     const { electionTicks, heartbeatTicks, checkQuorum } = state.options;
     state.electionElapsed++;
     state.quietTicks++;
+    tellCommits(state, leadership);
     if (state.electionElapsed >= electionTicks) {
       state.electionElapsed = 0;
       abortTransfer(leadership);

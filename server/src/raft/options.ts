@@ -59,6 +59,12 @@ export interface RaftOptions {
    * owner that it calls `wake` when the node of another member falls silent. 0 = never. Default 0.
    */
   readonly hibernateAfterTicks?: number;
+  /**
+   * Tells a follower of commits by themselves at most once a tick, further ones along with the next entries or at the tick:
+   * under load such appends and their answers would be half of all messages. Followers then apply up to a tick later;
+   * clients do not wait for them. Default false.
+   */
+  readonly sparseCommits?: boolean;
   /** Appends under way to one follower. Default 256. */
   readonly maxInFlightMessages?: number;
   /** Bytes of entries under way to one follower; may be passed by one message. Default 8 MiB. */
@@ -94,6 +100,7 @@ export function resolveOptions(options: RaftOptions): ResolvedOptions {
     preVote: options.preVote ?? true,
     checkQuorum: options.checkQuorum ?? true,
     hibernateAfterTicks: options.hibernateAfterTicks ?? 0,
+    sparseCommits: options.sparseCommits ?? false,
     maxInFlightMessages: options.maxInFlightMessages ?? 256,
     maxInFlightBytes: options.maxInFlightBytes ?? 8 * MIB,
     maxMessageBytes: options.maxMessageBytes ?? MIB,

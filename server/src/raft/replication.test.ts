@@ -26,6 +26,34 @@ describe('replication', () => {
     expect(cluster.core(3).commitIndex).toBe(2);
   });
 
+  describe('with sparse commits', () => {
+    const commitsTold = ({ sent }: Cluster, to: number) =>
+      sent.filter((message) => message.type === 'append' && message.to === to && message.entries.length === 0)
+        .length;
+
+    test('a follower is told of one commit by itself at once, of further ones in a tick', () => {
+      const cluster = new Cluster([1, 2, 3], { sparseCommits: true }).elect(1).pass(1);
+      cluster.sent = [];
+      for (const text of ['a', 'b', 'c']) cluster.propose(1, text).run();
+      expect(cluster.texts(1)).toEqual(['a', 'b', 'c']);
+      expect(commitsTold(cluster, 3)).toBe(1);
+      expect(cluster.texts(3)).toEqual(['a', 'b']);
+      cluster.pass(1);
+      expect(commitsTold(cluster, 3)).toBe(2);
+      expect(cluster.texts(3)).toEqual(['a', 'b', 'c']);
+      cluster.pass(5);
+      expect(commitsTold(cluster, 3)).toBe(2);
+    });
+
+    test('entries that follow tell it along', () => {
+      const cluster = new Cluster([1, 2, 3], { sparseCommits: true }).elect(1).pass(1);
+      cluster.sent = [];
+      for (let i = 0; i < 20; i++) cluster.propose(1, `${i}`).run();
+      expect(cluster.texts(2)).toHaveLength(19);
+      expect(commitsTold(cluster, 2)).toBe(1);
+    });
+  });
+
   test('nothing commits without a majority', () => {
     const cluster = new Cluster([1, 2, 3], CLASSIC).elect(1).isolate(1).propose(1, 'a').run();
     expect(cluster.core(1).commitIndex).toBe(1);

@@ -18,10 +18,24 @@ import { continueTransfer } from './transfer.ts';
 export function sendDueAppends(state: RaftState, leadership: Leadership): void {
   leadership.appendsDue = false;
   for (const peer of leadership.tracker.peers) {
-    const evenIfEmpty = peer.appendDue || peer.canLearnCommit(state.log.committed);
+    const evenIfEmpty = peer.appendDue || mayTellCommitAlone(state, peer);
     peer.appendDue = false;
     if (!sendAppend(state, peer, evenIfEmpty)) continue;
     while (sendAppend(state, peer, false));
+  }
+}
+
+function mayTellCommitAlone(state: RaftState, peer: Progress): boolean {
+  if (!peer.canLearnCommit(state.log.committed)) return false;
+  return !(state.options.sparseCommits && peer.toldCommitAlone);
+}
+
+/** A tick has passed: what followers were not told of commits for their number is due. */
+export function tellCommits(state: RaftState, leadership: Leadership): void {
+  for (const peer of leadership.tracker.peers) {
+    if (!peer.toldCommitAlone) continue;
+    peer.toldCommitAlone = false;
+    if (peer.canLearnCommit(state.log.committed)) leadership.appendsDue = true;
   }
 }
 
@@ -49,6 +63,7 @@ function sendAppend(state: RaftState, peer: Progress, evenIfEmpty: boolean): boo
     entries,
     commit: log.committed,
   });
+  if (entries.length === 0 && log.committed > peer.sentCommit) peer.toldCommitAlone = true;
   peer.sent(entries.length, bytes, log.committed);
   return true;
 }

@@ -74,6 +74,7 @@ class Simulation {
   readonly #steps: number;
   readonly #temper: Temper;
   readonly #hibernateAfterTicks: number;
+  readonly #sparseCommits: boolean;
   readonly #coverage = noCoverage();
   readonly #hash = new RunHash();
   readonly #trace: Trace | undefined;
@@ -90,6 +91,7 @@ class Simulation {
       if (message.type === 'snapshot') this.#reportSnapshot(message, false);
     });
     this.#hibernateAfterTicks = options.seed % 2 === 0 ? HIBERNATE_AFTER_TICKS : 0;
+    this.#sparseCommits = options.seed % 3 === 0;
     const readsAhead = this.#random.chance(0.5);
     const beginning = this.#random.pick(BEGINNINGS);
     for (let id = 1; id <= NODE_COUNT; id++) {
@@ -112,6 +114,7 @@ class Simulation {
       random: random.next,
       electionTicks: ELECTION_TICKS,
       hibernateAfterTicks: this.#hibernateAfterTicks,
+      sparseCommits: this.#sparseCommits,
       preVote: random.chance(0.7),
       checkQuorum: random.chance(0.7),
       maxInFlightMessages: 1 + random.below(4),
