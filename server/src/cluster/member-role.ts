@@ -54,6 +54,7 @@ export async function memberRole(
       nodeNumber: identity.nodeNumber,
       peers: member.links,
       files: logFilesIn(join(config.dataDir, 'replicas')),
+      isGiven: (group, replica) => member.isGiven(group, replica),
       level: () => member.level,
     },
   });

@@ -142,6 +142,7 @@ export class Member implements Leadership {
         nodeId: identity.nodeId,
         clusterId: identity.clusterId,
         version,
+        lastGroup: FIRST_DATA_GROUP + identity.groups - 1,
         level: () => this.level,
       },
       secret: options.secret,
@@ -310,6 +311,15 @@ export class Member implements Leadership {
   /** Level at which it writes: the cluster's, or what is right for any cluster while it does not know that. */
   get level(): number {
     return this.#directory.control.cluster?.level ?? LEVEL_OLDEST;
+  }
+
+  /**
+   * Whether a replica may be made here on the word of another node. Only a node that has yet to learn who belongs to the
+   * cluster, and where its groups are, has to believe it.
+   */
+  isGiven(group: number, replica: number): boolean {
+    const { control } = this.#directory;
+    return control.cluster === undefined || control.wasGiven(group, replica);
   }
 
   groupOf(name: string): number {

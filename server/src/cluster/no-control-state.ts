@@ -9,6 +9,7 @@ export const NO_CONTROL_STATE: ControlView = {
   numberOf: () => undefined,
   placements: () => [],
   placement: () => undefined,
+  wasGiven: () => false,
   groupOfSlot: () => undefined,
   setting: () => undefined,
   settings: () => [],

@@ -32,10 +32,10 @@ export class Reports {
     this.#clock = clock;
   }
 
-  /** @throws Error for bytes that are no report */
+  /** @throws RangeError for bytes that are no report */
   take(node: number, bytes: Uint8Array): NodeReport {
-    if (bytes.length > REPORT_BYTES_MAX) throw new Error(`a report of ${bytes.length} bytes`);
-    const report = fromBinary(NodeReportSchema, bytes);
+    if (bytes.length > REPORT_BYTES_MAX) throw new RangeError(`a report has ${bytes.length} bytes`);
+    const report = decodeReport(bytes);
     const led = new Map(report.led.map((group) => [group.group, group]));
     this.#nodes.set(node, { report, led, heardAt_ms: this.#clock() });
     return report;
@@ -62,6 +62,14 @@ export class Reports {
     const since_ms = this.#awaitedSince_ms.get(node) ?? now_ms;
     this.#awaitedSince_ms.set(node, since_ms);
     return now_ms - since_ms;
+  }
+}
+
+function decodeReport(bytes: Uint8Array): NodeReport {
+  try {
+    return fromBinary(NodeReportSchema, bytes);
+  } catch (error) {
+    throw new RangeError('a report cannot be read', { cause: error });
   }
 }
 

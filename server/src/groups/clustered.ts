@@ -37,7 +37,7 @@ export class Clustered {
     const { nodeNumber, peers, files } = options;
     this.#options = options;
     this.#host = host;
-    this.replicas = new Replicas(host, nodeNumber, new ReplicaList(files));
+    this.replicas = new Replicas(host, nodeNumber, new ReplicaList(files), options.isGiven);
     this.#sender = new SnapshotSender(host.store, peers, (group) => host.activate(group), options.level);
     this.#silence = new Silence(peers, host.groups);
     this.#receiver = new SnapshotReceiver(

@@ -16,6 +16,11 @@ export interface ClusterOptions {
   readonly startTicks?: (tick: () => void) => () => void;
   /** Ticks without anything to do after which a group stops its clocks; 0 = never. Default `HIBERNATE_AFTER_TICKS`. */
   readonly hibernateAfterTicks?: number;
+  /**
+   * Whether the replica may be made here because another node says so, which destroys the one before it. Default: any
+   * that is above all that were here.
+   */
+  readonly isGiven?: (group: number, replicaId: number) => boolean;
   /** Level at which entries and snapshots are written just now. Default: the newest. */
   readonly level?: () => number;
 }

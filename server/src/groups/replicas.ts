@@ -48,15 +48,23 @@ export class Replicas {
   readonly #host: ReplicasHost;
   readonly #nodeNumber: number;
   readonly #list: ReplicaList;
+  readonly #isGiven: (group: number, replicaId: number) => boolean;
   /** By group: the last thing that is done about its replica; what comes next waits for it. */
   readonly #chains = new Map<number, Promise<unknown>>();
   /** Replicas that a message asked for, by group. */
   readonly #making = new Map<number, Making>();
 
-  constructor(host: ReplicasHost, nodeNumber: number, list: ReplicaList) {
+  /** @param isGiven whether a replica may be made on the word of another node */
+  constructor(
+    host: ReplicasHost,
+    nodeNumber: number,
+    list: ReplicaList,
+    isGiven: (group: number, replicaId: number) => boolean = () => true,
+  ) {
     this.#host = host;
     this.#nodeNumber = nodeNumber;
     this.#list = list;
+    this.#isGiven = isGiven;
   }
 
   all(): readonly ReplicaRecord[] {
@@ -156,7 +164,8 @@ export class Replicas {
       group >= 0 &&
       group <= GROUP_ID_MAX &&
       nodeOf(replicaId) === this.#nodeNumber &&
-      replicaId > this.#list.highest(group)
+      replicaId > this.#list.highest(group) &&
+      this.#isGiven(group, replicaId)
     );
   }
 

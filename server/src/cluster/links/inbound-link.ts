@@ -108,21 +108,42 @@ export class InboundLink {
     if (report !== undefined) {
       // A copy: a report is kept until the next, and would keep the whole frame.
       const own = new Uint8Array(report);
-      this.#context.guard('a report', () => events.onReport(this.peer.number, own));
+      const unreadable = this.#takeReport(own);
+      if (unreadable !== undefined) {
+        this.refuse(malformed(`${this.peer.nodeId} sent garbage: ${unreadable.message}`));
+        return;
+      }
     }
     for (const id of frame.cancelled) this.#calls.get(id)?.abort(GIVEN_UP);
     for (const call of frame.calls) this.#take(call);
   }
 
-  /** @throws RangeError when a message is not between the two nodes of the link */
+  /** Gives the error of bytes that are no report. */
+  #takeReport(report: Uint8Array): RangeError | undefined {
+    let unreadable: RangeError | undefined;
+    this.#context.guard('a report', () => {
+      try {
+        this.#context.events.onReport(this.peer.number, report);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        unreadable = error;
+      }
+    });
+    return unreadable;
+  }
+
+  /** @throws RangeError when a message is not between the two nodes of the link, or of no group of the cluster */
   #messagesByGroup(frame: IncomingFrame): Map<number, Message[]> {
     const byGroup = new Map<number, Message[]>();
-    const self = this.#context.self.number;
+    const { number: self, lastGroup = Number.POSITIVE_INFINITY } = this.#context.self;
     const add = (group: number, message: Message): void => {
       if (nodeOf(message.from) !== this.peer.number || nodeOf(message.to) !== self) {
         throw new RangeError(
           `a message from replica ${message.from} to ${message.to} came over the link of node ${this.peer.number} to ${self}`,
         );
+      }
+      if (group > lastGroup) {
+        throw new RangeError(`a message names group ${group}, and the cluster has groups up to ${lastGroup}`);
       }
       const ofGroup = byGroup.get(group);
       if (ofGroup === undefined) byGroup.set(group, [message]);

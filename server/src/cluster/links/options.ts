@@ -76,6 +76,8 @@ export interface LocalNode {
   readonly clusterId: string;
   /** Version of the program. */
   readonly version: string;
+  /** Highest group of the cluster, which no message may go past. Default: any. */
+  readonly lastGroup?: number;
   /** Level at which the cluster writes just now, which another member has to apply. Default: the oldest. */
   readonly level?: () => number;
 }
@@ -100,7 +102,7 @@ export interface LinkEvents {
   onCall(call: ReceivedCall, reply: Reply): void;
   /** A server-streaming call to answer here, as `ServerStreamingMethod.handle` does. */
   onStream(call: ReceivedCall): AsyncIterable<Uint8Array>;
-  /** The newest report of another node. */
+  /** The newest report of another node. Throws RangeError for bytes that are none, which ends the link. */
   onReport(from: number, report: Uint8Array): void;
   /** A node asks for admission. */
   onJoin(request: JoinRequest): Promise<JoinAnswer>;

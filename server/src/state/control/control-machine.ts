@@ -59,6 +59,8 @@ export interface ControlView {
   /** By group id, the control group first; empty until the cluster is founded. */
   placements(): readonly GroupPlacementView[];
   placement(group: number): GroupPlacementView | undefined;
+  /** Whether a replica of a group was ever given to its node. */
+  wasGiven(group: number, replica: number): boolean;
   /** The data group that owns a slot; undefined until the cluster is founded. */
   groupOfSlot(slot: number): number | undefined;
   setting(name: string): string | undefined;
@@ -107,6 +109,10 @@ export class ControlMachine implements Machine, ControlView {
 
   placement(group: number): GroupPlacementView | undefined {
     return this.#table.group(group);
+  }
+
+  wasGiven(group: number, replica: number): boolean {
+    return this.#table.group(group)?.wasGiven(replica) ?? false;
   }
 
   groupOfSlot(slot: number): number | undefined {

@@ -49,6 +49,15 @@ export class GroupPlacement implements GroupPlacementView {
     return this.desired.voters.some((replica) => nodeOf(replica) === node);
   }
 
+  /** Whether its node was ever to hold the replica. */
+  wasGiven(replica: number): boolean {
+    const last = this.incarnations.get(nodeOf(replica));
+    const { voters, learners } = this.desired;
+    return (
+      (last !== undefined && incarnationOf(replica) <= last) || [...voters, ...learners].includes(replica)
+    );
+  }
+
   /** Makes the nodes the voters. Those that stay keep their replica, the others get one that the group never had. */
   moveTo(nodes: readonly number[], epoch: number): void {
     const current = new Map(this.desired.voters.map((replica) => [nodeOf(replica), replica]));
