@@ -18,7 +18,7 @@ export interface StreamServer {
   readonly methods: Method[];
   /**
    * Removes the members of consumers and groups whose subscriptions are gone. Runs by itself a while after the start, and
-   * for a group that this node comes to lead; a cluster calls it too when a node is found dead.
+   * after this node came to lead a group; a cluster calls it too when a node is found dead.
    */
   removeAbandonedMembers(): void;
   /** Stops what runs by itself. Subscriptions end with their calls. */

@@ -1,6 +1,6 @@
 /**
- * Ids of subscriptions: `node~run~number`. The node and its run are in them, so that a member that outlived its
- * subscription can be told from one that is served elsewhere. `~` is in no node id.
+ * Ids of subscriptions: `node~run~number`. The node is in them, so that a member that outlived its subscription
+ * can be told from one that is served elsewhere, and the run of the node, so that none comes twice. `~` is in no node id.
  */
 import { randomBytes } from 'node:crypto';
 
@@ -21,11 +21,5 @@ export class MemberIds {
   /** Id of the node that serves, or served, the subscription. */
   nodeOf(memberId: string): string {
     return memberId.slice(0, Math.max(0, memberId.indexOf('~')));
-  }
-
-  /** Whether the subscription was one of this node before it started anew: it is gone for certain. */
-  isOfEarlierRun(memberId: string): boolean {
-    const own = `${this.#node}~`;
-    return memberId.startsWith(own) && !memberId.startsWith(`${own}${this.#run}~`);
   }
 }

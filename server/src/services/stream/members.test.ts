@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ErrorReason } from '../errors.ts';
-import { SWEEP_DELAY_MS } from './members.ts';
+import { SWEEP_DELAY_MS, TAKEOVER_DELAY_MS } from './members.ts';
 import { StreamNode } from './testing/stream-node.ts';
 
 /** A node that was killed while it had a member in group `g` and a consumer `c`, seen after its restart. */
@@ -55,10 +55,35 @@ describe('members that outlived their subscriptions', () => {
     node.server.close();
   });
 
-  it('give way at once to a node that comes to lead, whether theirs is alive or not', async () => {
+  it('of an earlier leader give way at once to a subscription that joins at the new one', async () => {
     const node = await restarted({ nodeId: 'n2' });
     node.group.isLeader = false;
     node.group.isLeader = true;
+    const reader = node.subscribe({ topic: 't', group: 'g' });
+    await reader.until(({ responses }) => responses.length > 0);
+    expect((await node.members('t', 'g')).map(({ memberId }) => memberId)).toEqual([reader.memberId]);
+    expect(await node.members('t', 'c')).toHaveLength(1);
+    await reader.leave();
+    node.server.close();
+  });
+
+  it('are left where they are by a node that leads no longer when it would look for them', async () => {
+    const node = await restarted({ nodeId: 'n2' });
+    node.group.isLeader = false;
+    node.group.isLeader = true;
+    node.group.isLeader = false;
+    vi.advanceTimersByTime(TAKEOVER_DELAY_MS);
+    expect(await node.members('t', 'g')).toHaveLength(1);
+    node.server.close();
+  });
+
+  it('of an earlier leader that nobody replaces are removed a moment after another came to lead', async () => {
+    const node = await restarted({ nodeId: 'n2' });
+    node.group.isLeader = false;
+    node.group.isLeader = true;
+    vi.advanceTimersByTime(TAKEOVER_DELAY_MS - 1);
+    expect(await node.members('t', 'g')).toHaveLength(1);
+    vi.advanceTimersByTime(1);
     expect(await node.members('t', 'g')).toEqual([]);
     expect(await node.members('t', 'c')).toEqual([]);
     node.server.close();
@@ -70,6 +95,7 @@ describe('members that outlived their subscriptions', () => {
     await reader.until(({ responses }) => responses.length > 0);
     node.group.isLeader = false;
     node.group.isLeader = true;
+    vi.advanceTimersByTime(TAKEOVER_DELAY_MS);
     expect((await node.members('t', 'g')).map(({ memberId }) => memberId)).toEqual([reader.memberId]);
     expect(reader.ended).toBe(false);
     await reader.leave();
@@ -81,6 +107,7 @@ describe('members that outlived their subscriptions', () => {
     node.group.isLeader = false;
     node.group.refusal = { reason: ErrorReason.NO_QUORUM, message: 'not yet' };
     node.group.isLeader = true;
+    vi.advanceTimersByTime(TAKEOVER_DELAY_MS);
     node.group.refusal = undefined;
     expect(await node.members('t', 'g')).toHaveLength(1);
     vi.advanceTimersByTime(SWEEP_DELAY_MS);

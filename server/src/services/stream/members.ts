@@ -1,8 +1,8 @@
 /**
  * Sees to it that no member outlives its subscription: whatever the end of a subscription was, its partitions go to
- * others. Only the leader of a group serves subscriptions, which end with its leadership: so whoever comes to lead removes
- * all members that it finds, at once, since what their partitions hold waits for that. A node that runs alone removes
- * those of its earlier runs when the consumer is next joined, and all of them a while after the start.
+ * others. Only the leader of a group serves subscriptions, which end with its leadership: what a leader does not serve
+ * itself is what earlier leaders left behind, or an earlier run of this node. It is removed when the consumer is next joined,
+ * since the one who joins waits for its partitions, and otherwise a while later.
  */
 import { create, toBinary } from '@bufbuild/protobuf';
 import { LeaveConsumerSchema } from '../../gen/gomsg/internal/v1/commands_pb.js';
@@ -16,12 +16,21 @@ import type { StreamHub } from './stream-hub.ts';
 /** From the start, or a leave that was refused, to the next look for members without a subscription. */
 export const SWEEP_DELAY_MS = 10_000;
 
+/**
+ * From a leadership gained to the look for members that earlier leaders served. They may have acknowledged something that
+ * is still on its way, and those whose consumer nobody joins again are in nobody's way.
+ */
+export const TAKEOVER_DELAY_MS = 1_000;
+
 export class Members {
   readonly ids: MemberIds;
   readonly #router: GroupRouter;
   readonly #self: string;
   readonly #hubOf: (group: ServiceGroup) => StreamHub;
   #timer: NodeJS.Timeout | undefined;
+  /** Groups that this node came to lead, and has not looked through since. */
+  readonly #takenOver = new Set<ServiceGroup>();
+  #takeoverTimer: NodeJS.Timeout | undefined;
   readonly #stopListening: readonly (() => void)[];
   #closed = false;
 
@@ -33,8 +42,7 @@ export class Members {
     this.#hubOf = hubOf;
     this.#stopListening = router.dataGroups().map((group) =>
       group.onRoleChange((isLeader) => {
-        // Behind all that leaders before have written: a member that they took in last would be missed.
-        if (isLeader) this.#sweepGroup(group, Consistency.LINEARIZABLE);
+        if (isLeader) this.#takeOver(group);
       }),
     );
     this.#sweepLater();
@@ -43,6 +51,7 @@ export class Members {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#takeoverTimer);
     for (const stop of this.#stopListening) stop();
   }
 
@@ -63,13 +72,13 @@ export class Members {
     });
   }
 
-  /** Removes the members of a consumer that this node served before it started anew: nobody else can be waiting. */
-  removeEarlierRuns(group: ServiceGroup, topic: string, consumer: string): void {
+  /** Removes the members of a consumer whose subscriptions are gone, before another one joins it. */
+  removeGone(group: ServiceGroup, topic: string, consumer: string): void {
     group.read(
       Consistency.STALE,
       ({ stream }) => {
         const members = stream.topic(topic)?.consumers.get(consumer)?.members ?? [];
-        const gone = members.filter(({ id }) => this.ids.isOfEarlierRun(id));
+        const gone = members.filter(({ id }) => this.#isGone(id, group));
         for (const { id } of gone) this.leave(group, topic, consumer, id);
       },
       // The join behind it fails for the same reason, and says so.
@@ -85,8 +94,18 @@ export class Members {
     for (const group of this.#router.dataGroups()) this.#sweepGroup(group, Consistency.STALE);
   }
 
+  #takeOver(group: ServiceGroup): void {
+    this.#takenOver.add(group);
+    this.#takeoverTimer ??= setTimeout(() => {
+      this.#takeoverTimer = undefined;
+      const groups = [...this.#takenOver];
+      this.#takenOver.clear();
+      // Behind all that leaders before have written: a member that they took in last would be missed.
+      for (const each of groups) if (each.isLeader) this.#sweepGroup(each, Consistency.LINEARIZABLE);
+    }, TAKEOVER_DELAY_MS).unref();
+  }
+
   #sweepGroup(group: ServiceGroup, consistency: Consistency): void {
-    const hub = this.#hubOf(group);
     const gone: { topic: string; consumer: string; id: string }[] = [];
     group.read(
       consistency,
@@ -95,8 +114,7 @@ export class Members {
         for (const topic of stream.allTopics()) {
           for (const consumer of topic.consumers.values()) {
             for (const { id } of consumer.members) {
-              if (!hub.isLive(id) && (group.isLeader || this.ids.nodeOf(id) === this.#self))
-                gone.push({ topic: topic.name, consumer: consumer.name, id });
+              if (this.#isGone(id, group)) gone.push({ topic: topic.name, consumer: consumer.name, id });
             }
           }
         }
@@ -107,6 +125,11 @@ export class Members {
         if (group.isLeader) this.#sweepLater();
       },
     );
+  }
+
+  #isGone(memberId: string, group: ServiceGroup): boolean {
+    if (this.#hubOf(group).isLive(memberId)) return false;
+    return group.isLeader || this.ids.nodeOf(memberId) === this.#self;
   }
 
   #sweepLater(): void {

@@ -6,6 +6,7 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { JoinConsumerSchema } from '../../gen/gomsg/internal/v1/commands_pb.js';
 import { Consistency } from '../../gen/gomsg/v1/common_pb.js';
 import { type StreamStart, StreamStartSchema } from '../../gen/gomsg/v1/stream_pb.js';
+import type { Failure } from '../../state/failure.ts';
 import { internalMethod } from '../../state/internal-methods.ts';
 import { partitionNotFound, topicNotFound } from '../../state/stream/failures.ts';
 import type { StreamMachine } from '../../state/stream/stream-machine.ts';
@@ -80,6 +81,10 @@ export class Subscription implements Listening, AsyncIterableIterator<Uint8Array
 
   forgetRow(): void {
     this.#delivery?.forgetRow();
+  }
+
+  fail(failure: Failure): void {
+    this.end(new GomsgError(failure));
   }
 
   /** Ends it at the next opportunity; the first reason counts. */
@@ -161,7 +166,7 @@ export class Subscription implements Listening, AsyncIterableIterator<Uint8Array
 
   async #openAsMember(): Promise<Uint8Array> {
     const { topic: name } = this.#options;
-    this.#members.removeEarlierRuns(this.#group, name, this.consumer!);
+    this.#members.removeGone(this.#group, name, this.consumer!);
     this.#defaults.beforeFirstUse(this.#group, name);
     await this.#join();
     return this.#read(Consistency.STALE, (machine) => {
