@@ -191,7 +191,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
 
     const services = [
       ...kvMethods({ router, limits: config }),
-      ...queueMethods({ router, limits: config, draining: draining.signal }),
+      ...queueMethods({ router, limits: config, draining: draining.signal, reportBug }),
       ...streams.methods,
       ...clusterMethods(view),
       ...sessionMethods({ router, sessionIdleTimeout_ms: config.sessionIdleTimeoutMs }),

@@ -70,7 +70,8 @@ export class Group implements ServiceGroup {
     this.#callers = new Callers(id, host);
     this.#roleListeners = new Listeners(`the role of group ${id}`, host.reportBug);
     const initial = options.configuration;
-    this.state = new GroupState(options.store, id, initial && encodeConfiguration(initial));
+    const reportBug = (error: unknown, where: string): void => host.reportBug(error, `group ${id}, ${where}`);
+    this.state = new GroupState(options.store, id, initial && encodeConfiguration(initial), reportBug);
     this.state.load();
     this.#core = openCore(options, this.state, () => this.#snapshotMeta());
     const parts = { group: id, callers: this.#callers, notLeader: () => this.#notLeader() };

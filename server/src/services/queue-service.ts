@@ -11,7 +11,7 @@ export type { QueueDeps, QueueLimits } from './queue/deps.ts';
 
 /** All methods of `gomsg.v1.QueueService`. */
 export function queueMethods(deps: QueueDeps): Method[] {
-  const dispatchers = new Dispatchers(deps.draining);
+  const dispatchers = new Dispatchers(deps);
   return [
     ...commandMethods(deps),
     ...readingMethods(deps, dispatchers),

@@ -17,6 +17,7 @@ import { readApplied, writeApplied } from './applied.ts';
 import { ControlMachine } from './control/control-machine.ts';
 import { CONTROL_GROUP } from './control/limits.ts';
 import type { Outcome } from './failure.ts';
+import type { ReportBug } from './guarded-listener.ts';
 import { internalMethod } from './internal-methods.ts';
 import { KvMachine } from './kv/kv-machine.ts';
 import type { EntryCommand } from './log-entry.ts';
@@ -45,14 +46,17 @@ export class GroupState {
   #membership: Uint8Array | undefined;
   #moreDue = false;
 
-  /** `membership`: who belongs to the group before any entry says so; undefined when nobody recorded it. */
-  constructor(store: StateStore, group: number, membership?: Uint8Array) {
+  /**
+   * `membership`: who belongs to the group before any entry says so; undefined when nobody recorded it. `reportBug` is told
+   * what a listener of a machine throws; undefined: it is thrown.
+   */
+  constructor(store: StateStore, group: number, membership?: Uint8Array, reportBug?: ReportBug) {
     this.#store = store;
     this.#group = group;
     this.#membership = membership;
-    this.kv = new KvMachine(store, group);
-    this.queue = new QueueMachine(store, group);
-    this.stream = new StreamMachine(store, group);
+    this.kv = new KvMachine(store, group, undefined, reportBug);
+    this.queue = new QueueMachine(store, group, reportBug);
+    this.stream = new StreamMachine(store, group, reportBug);
     this.sessions = new SessionTable(store, group);
     this.control = group === CONTROL_GROUP ? new ControlMachine(store, group) : undefined;
     this.#machines = [this.kv, this.queue, this.stream, ...(this.control ? [this.control] : [])];

@@ -53,6 +53,7 @@ export class WatchFeed {
   #seen = 0;
   #buffer: BufferedEvent[] = [];
   #bufferedBytes = 0;
+  #failure: Failure | undefined;
 
   constructor(group: ServiceGroup, hub: WatchHub, options: WatchOptions) {
     this.group = group;
@@ -100,6 +101,7 @@ export class WatchFeed {
 
   /** One bounded step towards being live; events that it found are then there to take. */
   catchUp(): Promise<Failure | undefined> {
+    if (this.#failure !== undefined) return Promise.resolve(this.#failure);
     return this.#read(Consistency.STALE, (kv) => {
       this.#hub.attach(kv);
       const failure = this.#compacted(kv);
@@ -122,6 +124,15 @@ export class WatchFeed {
   /** Goes on from the history, behind what was taken. */
   fallBehind(): void {
     this.#seen = this.told;
+    this.#live = false;
+    this.#buffer = [];
+    this.#bufferedBytes = 0;
+    this.#onReady();
+  }
+
+  /** Ends the watch: what it gets next is the failure. */
+  fail(failure: Failure): void {
+    this.#failure ??= failure;
     this.#live = false;
     this.#buffer = [];
     this.#bufferedBytes = 0;

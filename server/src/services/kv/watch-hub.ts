@@ -1,6 +1,7 @@
 /** The listener of a group's machine: takes every change apart once and gives it to the feeds that want it. */
 import { type EventBatch, type KvEvent, readEvents } from '../../state/kv/events.ts';
 import type { KvListener, KvMachine } from '../../state/kv/kv-machine.ts';
+import { STREAM_FAILED, tellEach } from '../tell-each.ts';
 import { encodeWatchEvent } from './encode.ts';
 import type { WatchFeed } from './watch-feed.ts';
 
@@ -45,22 +46,28 @@ export class WatchHub implements KvListener {
     this.#revision = kv.revision;
   }
 
+  /** @throws what a feed threw, when all were given what is for them: that one has failed */
   onChanges(batch: EventBatch): void {
+    const bugs: unknown[] = [];
     for (const event of readEvents(batch)) {
       const encoded = new EncodedOnce(event);
-      for (const feed of this.#byKey.get(event.key) ?? []) give(feed, encoded);
+      for (const feed of this.#byKey.get(event.key) ?? []) give(feed, encoded, bugs);
       for (const [prefix, feeds] of this.#byPrefix) {
-        if (event.key.startsWith(prefix)) for (const feed of feeds) give(feed, encoded);
+        if (event.key.startsWith(prefix)) for (const feed of feeds) give(feed, encoded, bugs);
       }
     }
     this.#revision = batch.firstRevision + batch.count - 1;
+    if (bugs.length > 0) throw bugs[0];
   }
 
   onReload(): void {
-    for (const feeds of [...this.#byKey.values(), ...this.#byPrefix.values()]) {
-      for (const feed of feeds) feed.fallBehind();
+    const feeds = [...this.#byKey.values(), ...this.#byPrefix.values()].flatMap((some) => [...some]);
+    try {
+      tellEach(feeds, (feed) => feed.fallBehind());
+    } finally {
+      // Only now: until here they have been told everything up to the revision before.
+      if (this.#kv !== undefined) this.#revision = this.#kv.revision;
     }
-    if (this.#kv !== undefined) this.#revision = this.#kv.revision;
   }
 
   #detach(): void {
@@ -73,8 +80,14 @@ export class WatchHub implements KvListener {
   }
 }
 
-function give(feed: WatchFeed, event: EncodedOnce): void {
-  if (feed.live) feed.push(event.bytes(feed.keysOnly), event.revision);
+function give(feed: WatchFeed, event: EncodedOnce, bugs: unknown[]): void {
+  if (!feed.live) return;
+  try {
+    feed.push(event.bytes(feed.keysOnly), event.revision);
+  } catch (error) {
+    feed.fail(STREAM_FAILED);
+    bugs.push(error);
+  }
 }
 
 /** An event is encoded when the first feed wants it, and shared by all of them. */

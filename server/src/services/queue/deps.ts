@@ -1,3 +1,4 @@
+import type { ReportBug } from '../../state/guarded-listener.ts';
 import type { GroupRouter } from '../groups.ts';
 
 /** What the methods of QueueService work with. */
@@ -9,6 +10,8 @@ export interface QueueDeps {
    * not wait for them. Unset = never.
    */
   readonly draining?: AbortSignal;
+  /** Told of a bug that cost no more than streams. Unset = it is thrown. */
+  readonly reportBug?: ReportBug;
 }
 
 /** The node's settings of the same names. */

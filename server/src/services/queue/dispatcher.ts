@@ -1,9 +1,11 @@
 /** Brings the messages of one group's queues to those who wait for them. */
 import { Consistency, ErrorReason } from '../../gen/gomsg/v1/common_pb.js';
 import type { Failure } from '../../state/failure.ts';
+import type { ReportBug } from '../../state/guarded-listener.ts';
 import type { QueueListener } from '../../state/queue/listener.ts';
 import { GomsgError } from '../errors.ts';
 import type { ServiceGroup } from '../groups.ts';
+import { STREAM_FAILED } from '../tell-each.ts';
 import { Line } from './line.ts';
 import type { Taker } from './taker.ts';
 
@@ -11,16 +13,24 @@ import type { Taker } from './taker.ts';
 export const TAKERS_MAX = 50_000;
 /** What a caller beyond that is told to wait. */
 const OVERLOADED_RETRY_MS = 1000;
+
+function rethrown(error: unknown): void {
+  throw error;
+}
+
 export class Dispatcher implements QueueListener {
   readonly #group: ServiceGroup;
+  readonly #reportBug: ReportBug;
   readonly #lines = new Map<string, Line>();
   #takers = 0;
   #draining: GomsgError | undefined;
   /** Lines to look at, once what runs now (which may be apply) is through. */
   readonly #woken = new Set<Line>();
 
-  constructor(group: ServiceGroup) {
+  /** @param reportBug is told of what a taker throws, which costs the takers of its queue; default: it is thrown */
+  constructor(group: ServiceGroup, reportBug: ReportBug = rethrown) {
     this.#group = group;
+    this.#reportBug = reportBug;
     group.onRoleChange((isLeader) => {
       if (!isLeader) this.#leadershipLost();
     });
@@ -123,8 +133,18 @@ export class Dispatcher implements QueueListener {
     const lines = [...this.#woken];
     this.#woken.clear();
     for (const line of lines) {
-      if (!line.idle) line.match();
+      if (!line.idle) this.#match(line);
       else if (this.#lines.get(line.queue) === line) this.#lines.delete(line.queue);
+    }
+  }
+
+  /** Nobody is there to be thrown at: a bug costs those who wait for the queue, and neither others nor the node. */
+  #match(line: Line): void {
+    try {
+      line.match();
+    } catch (error) {
+      this.#reportBug(error, `handing out messages of group ${this.#group.id}`);
+      line.failAll(STREAM_FAILED);
     }
   }
 }

@@ -14,6 +14,7 @@ import type { GroupState } from '../../state/group-state.ts';
 import { POP_MESSAGES_MAX } from '../../state/queue/delivering.ts';
 import { queueMethod } from '../../state/queue/method-numbers.ts';
 import type { ServiceGroup } from '../groups.ts';
+import { STREAM_FAILED, tellEach } from '../tell-each.ts';
 import type { Consumer } from './consumer.ts';
 import { deliveryIds } from './delivered.ts';
 import { releaseDeliveries } from './release.ts';
@@ -159,17 +160,23 @@ export class Line {
     if (this.#owners.get(sequence) === consumer) this.#owners.delete(sequence);
   }
 
-  /** A delivery ended: who held it may take one more. */
+  /** A delivery ended: who held it may take one more. @throws what that one threw, which has failed */
   ended(sequence: number, delivery: number): void {
     const owner = this.#owners.get(sequence);
-    if (owner?.ended(sequence, delivery)) this.#owners.delete(sequence);
+    if (owner === undefined) return;
+    try {
+      if (owner.ended(sequence, delivery)) this.#owners.delete(sequence);
+    } catch (error) {
+      owner.fail(STREAM_FAILED);
+      throw error;
+    }
   }
 
-  /** Every delivery of the queue ended. */
+  /** Every delivery of the queue ended. @throws what a consumer threw, when all were told: that one has failed */
   allEnded(): void {
     const consumers = new Set(this.#owners.values());
     this.#owners.clear();
-    for (const consumer of consumers) consumer.allEnded();
+    tellEach(consumers, (consumer) => consumer.allEnded());
   }
 
   /** Reads of the group fail: for good, so that this node serves nobody any more, or for now. */

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { ErrorReason } from '../../gen/gomsg/v1/common_pb.js';
+import type { Failure } from '../../state/failure.ts';
 import { StreamMachine } from '../../state/stream/stream-machine.ts';
 import { ModelStore } from '../../state/testing/model-store.ts';
 import { type Listening, StreamHub } from './stream-hub.ts';
@@ -10,6 +12,7 @@ class Noted implements Listening {
   woken = 0;
   readonly movedIn: number[] = [];
   rowsForgotten = 0;
+  readonly failures: Failure[] = [];
 
   constructor(topicId: number, consumer?: string) {
     this.topicId = topicId;
@@ -23,6 +26,9 @@ class Noted implements Listening {
   }
   forgetRow(): void {
     this.rowsForgotten++;
+  }
+  fail(failure: Failure): void {
+    this.failures.push(failure);
   }
 }
 
@@ -42,6 +48,19 @@ describe('the hub of a group', () => {
     hub.appended(1);
     hub.committed(1, 'c');
     expect([plain.woken, named.woken]).toEqual([2, 4]);
+  });
+
+  it('ends one that throws, and tells the others', () => {
+    const hub = new StreamHub();
+    const [first, broken, last] = [new Noted(1), new Noted(1), new Noted(1)];
+    broken.wake = () => {
+      throw new Error('a bug');
+    };
+    for (const each of [first, broken, last]) hub.add(each);
+    expect(() => hub.appended(1)).toThrow('a bug');
+    expect([first.woken, last.woken]).toEqual([1, 1]);
+    expect(broken.failures).toEqual([expect.objectContaining({ reason: ErrorReason.INTERNAL })]);
+    expect([first.failures, last.failures]).toEqual([[], []]);
   });
 
   it('bounds how many subscriptions keep a row, and takes it from the one that waits longest', () => {

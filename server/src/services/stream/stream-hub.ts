@@ -1,6 +1,8 @@
 /** The listener of a group's machine: wakes the subscriptions that a change is for. */
+import type { Failure } from '../../state/failure.ts';
 import type { StreamListener } from '../../state/stream/listener.ts';
 import type { StreamMachine } from '../../state/stream/stream-machine.ts';
+import { tellEach } from '../tell-each.ts';
 
 /** A subscription as the hub knows it. Its methods only take note: they are called while the machine applies. */
 export interface Listening {
@@ -14,6 +16,8 @@ export interface Listening {
   moved(partition: number): void;
   /** Gives back the row that it keeps to read on in. */
   forgetRow(): void;
+  /** Ends it, since one of the above threw. */
+  fail(failure: Failure): void;
 }
 
 /**
@@ -91,23 +95,20 @@ export class StreamHub implements StreamListener {
   }
 
   moved(topicId: number, consumer: string, partition: number): void {
-    for (const subscription of this.#byConsumer.get(consumerKey(topicId, consumer)) ?? []) {
-      subscription.moved(partition);
-    }
+    tellEach(this.#byConsumer.get(consumerKey(topicId, consumer)) ?? [], (one) => one.moved(partition));
   }
 
   reloaded(): void {
-    for (const topicId of this.#byTopic.keys()) this.#wakeTopic(topicId);
+    const all = [...this.#byTopic.values()].flatMap((some) => [...some]);
+    tellEach(all, (one) => one.wake());
   }
 
   #wakeTopic(topicId: number): void {
-    for (const subscription of this.#byTopic.get(topicId) ?? []) subscription.wake();
+    tellEach(this.#byTopic.get(topicId) ?? [], (one) => one.wake());
   }
 
   #wakeConsumer(topicId: number, consumer: string): void {
-    for (const subscription of this.#byConsumer.get(consumerKey(topicId, consumer)) ?? []) {
-      subscription.wake();
-    }
+    tellEach(this.#byConsumer.get(consumerKey(topicId, consumer)) ?? [], (one) => one.wake());
   }
 }
 

@@ -11,6 +11,7 @@ import { ErrorReason } from '../../gen/gomsg/v1/common_pb.js';
 import * as kv from '../../gen/gomsg/v1/kv_pb.js';
 import { durationToMs, msToTimestamp } from '../durations.ts';
 import type { Failure, Outcome } from '../failure.ts';
+import { guarded, type ReportBug } from '../guarded-listener.ts';
 import { internalMethod } from '../internal-methods.ts';
 import { utf8Key } from '../keys.ts';
 import type { ApplyContext, Command, Machine, StateStore } from '../machine.ts';
@@ -34,10 +35,17 @@ export interface KvListener {
 export class KvMachine implements Machine {
   readonly methods: readonly number[] = [...Object.values(kvMethod), internalMethod.deleteKeys];
   readonly #table: KeyTable;
+  readonly #reportBug: ReportBug | undefined;
   #listener: KvListener | undefined;
+  /** The same, kept from doing harm. */
+  #guarded: KvListener | undefined;
 
-  /** `historyBytes`: history kept for watches; must be the same on all replicas. */
-  constructor(store: StateStore, group: number, historyBytes: number = HISTORY_BYTES) {
+  /**
+   * `historyBytes`: history kept for watches; must be the same on all replicas. `reportBug` is told what a listener
+   * throws; undefined: it is thrown.
+   */
+  constructor(store: StateStore, group: number, historyBytes: number = HISTORY_BYTES, reportBug?: ReportBug) {
+    this.#reportBug = reportBug;
     this.#table = new KeyTable(store, group, historyBytes);
   }
 
@@ -48,7 +56,9 @@ export class KvMachine implements Machine {
 
   set listener(listener: KvListener | undefined) {
     this.#listener = listener;
-    this.#table.history.onBatch = listener && ((batch) => listener.onChanges(batch));
+    const told = listener && guarded(listener, ['onChanges', 'onReload'], this.#reportBug);
+    this.#guarded = told;
+    this.#table.history.onBatch = told && ((batch) => told.onChanges(batch));
   }
 
   /** Keys, those included that expired and were not removed yet. */
@@ -130,7 +140,7 @@ export class KvMachine implements Machine {
 
   load(): void {
     this.#table.load();
-    this.#listener?.onReload();
+    this.#guarded?.onReload();
   }
 
   #set(request: kv.KVServiceSetRequest, stamp_ms: number): Outcome {

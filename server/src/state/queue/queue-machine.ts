@@ -23,6 +23,7 @@ import {
   type QueueStats,
 } from '../../gen/gomsg/v1/queue_pb.js';
 import type { Outcome } from '../failure.ts';
+import { guarded, type ReportBug } from '../guarded-listener.ts';
 import { internalMethod } from '../internal-methods.ts';
 import type { ApplyContext, Command, Machine, StateStore } from '../machine.ts';
 import { ack, extend, nack, pop, release } from './delivering.ts';
@@ -39,18 +40,26 @@ export const EXPIRED_PER_RUN_MAX = 1000;
 export class QueueMachine implements Machine {
   readonly methods: readonly number[] = [...Object.values(queueMethod), internalMethod.releaseDeliveries];
   readonly #parts: QueueParts;
+  readonly #reportBug: ReportBug | undefined;
+  #listener: QueueListener | undefined;
 
-  constructor(store: StateStore, group: number) {
+  /** `reportBug` is told what a listener throws; undefined: it is thrown. */
+  constructor(store: StateStore, group: number, reportBug?: ReportBug) {
+    this.#reportBug = reportBug;
     this.#parts = new QueueParts(store, group);
   }
 
   /** Who is told what happens to messages; undefined = nobody. */
   get listener(): QueueListener | undefined {
-    return this.#parts.messages.listener;
+    return this.#listener;
   }
 
   set listener(listener: QueueListener | undefined) {
-    this.#parts.messages.listener = listener;
+    // Set anew with every taker.
+    if (listener === this.#listener) return;
+    this.#listener = listener;
+    this.#parts.messages.listener =
+      listener && guarded(listener, ['ready', 'ended', 'allEnded'], this.#reportBug);
   }
 
   apply(command: Command, context: ApplyContext): Outcome {

@@ -21,6 +21,7 @@ import {
   type StreamStart,
 } from '../../gen/gomsg/v1/stream_pb.js';
 import type { Failure, Outcome } from '../failure.ts';
+import { guarded, type ReportBug } from '../guarded-listener.ts';
 import { internalMethod } from '../internal-methods.ts';
 import type { ApplyContext, Command, Machine, StateStore } from '../machine.ts';
 import { Appender } from './appender.ts';
@@ -38,14 +39,25 @@ import type { Partition, PartitionView, TopicView } from './topic.ts';
 import { TopicCommands } from './topic-commands.ts';
 import { TopicTable } from './topic-table.ts';
 
+const STREAM_LISTENER_METHODS = [
+  'appended',
+  'topicChanged',
+  'assigned',
+  'committed',
+  'moved',
+  'reloaded',
+] as const satisfies readonly (keyof StreamListener)[];
+
 export class StreamMachine implements Machine {
   readonly methods: readonly number[] = [
     ...Object.values(streamMethod),
     internalMethod.joinConsumer,
     internalMethod.leaveConsumer,
   ];
-  /** Is told what changes; one at most, and on every replica that has one. */
-  listener: StreamListener | undefined;
+  readonly #reportBug: ReportBug | undefined;
+  #listener: StreamListener | undefined;
+  /** The same, kept from doing harm. */
+  #guarded: StreamListener | undefined;
   readonly #store: StateStore;
   readonly #table: TopicTable;
   readonly #appender: Appender;
@@ -55,10 +67,12 @@ export class StreamMachine implements Machine {
   readonly #consumers: ConsumerCommands;
   readonly #endPartition = (partition: Partition): void => {
     this.#retention.trimToSize(partition);
-    this.listener?.appended(partition.topic.id, partition.number);
+    this.#guarded?.appended(partition.topic.id, partition.number);
   };
 
-  constructor(store: StateStore, group: number) {
+  /** `reportBug` is told what a listener throws; undefined: it is thrown. */
+  constructor(store: StateStore, group: number, reportBug?: ReportBug) {
+    this.#reportBug = reportBug;
     this.#store = store;
     this.#table = new TopicTable(store, new StreamLayout(group));
     this.#appender = new Appender(store, this.#table);
@@ -66,6 +80,16 @@ export class StreamMachine implements Machine {
     this.#publishing = new Publishing(this.#table, this.#appender);
     this.#topics = new TopicCommands(this.#table, this.#retention);
     this.#consumers = new ConsumerCommands(store, this.#table, this.#appender);
+  }
+
+  /** Is told what changes; one at most, and on every replica that has one. */
+  get listener(): StreamListener | undefined {
+    return this.#listener;
+  }
+
+  set listener(listener: StreamListener | undefined) {
+    this.#listener = listener;
+    this.#guarded = listener && guarded(listener, STREAM_LISTENER_METHODS, this.#reportBug);
   }
 
   apply(command: Command, context: ApplyContext): Outcome {
@@ -76,25 +100,25 @@ export class StreamMachine implements Machine {
       case streamMethod.publishBatch:
         return this.#publishing.publishBatch(command.payload, stamp_ms);
       case streamMethod.ack:
-        return this.#consumers.ack(decoded(StreamServiceAckRequestSchema, command), this.listener);
+        return this.#consumers.ack(decoded(StreamServiceAckRequestSchema, command), this.#guarded);
       case streamMethod.create:
         return this.#topics.create(decoded(StreamServiceCreateRequestSchema, command), stamp_ms);
       case streamMethod.configure:
-        return this.#topics.configure(decoded(StreamServiceConfigureRequestSchema, command), this.listener);
+        return this.#topics.configure(decoded(StreamServiceConfigureRequestSchema, command), this.#guarded);
       case streamMethod.seek:
         return this.#consumers.seek(
           decoded(StreamServiceSeekRequestSchema, command),
           stamp_ms,
-          this.listener,
+          this.#guarded,
         );
       case streamMethod.delete:
-        return this.#topics.delete(decoded(StreamServiceDeleteRequestSchema, command), this.listener);
+        return this.#topics.delete(decoded(StreamServiceDeleteRequestSchema, command), this.#guarded);
       case streamMethod.purge:
         return this.#topics.purge(decoded(StreamServicePurgeRequestSchema, command));
       case internalMethod.joinConsumer:
-        return this.#consumers.join(decoded(JoinConsumerSchema, command), stamp_ms, this.listener);
+        return this.#consumers.join(decoded(JoinConsumerSchema, command), stamp_ms, this.#guarded);
       case internalMethod.leaveConsumer:
-        return this.#consumers.leave(decoded(LeaveConsumerSchema, command), this.listener);
+        return this.#consumers.leave(decoded(LeaveConsumerSchema, command), this.#guarded);
       default:
         return {
           reason: ErrorReason.METHOD_NOT_FOUND,
@@ -121,7 +145,7 @@ export class StreamMachine implements Machine {
 
   load(): void {
     this.#table.load();
-    this.listener?.reloaded();
+    this.#guarded?.reloaded();
   }
 
   /** Topics of the group, and the messages that they keep with their bytes as stored. Walks all partitions. */
