@@ -1,9 +1,11 @@
 import { expect, it } from 'vitest';
+import { MoveReason } from '../../gen/gomsg/v1/cluster_pb.js';
 import { ErrorReason } from '../../gen/gomsg/v1/common_pb.js';
 import type { Proposal } from '../../services/groups.ts';
 import { isFailure } from '../../state/failure.ts';
 import { GroupState } from '../../state/group-state.ts';
 import { ModelStore } from '../../state/testing/model-store.ts';
+import type { GroupLoad } from '../placement/picture.ts';
 import { nodeOf } from '../replica-id.ts';
 import { Balancer } from './balancer.ts';
 import { clusterPicture, type HeardGroup, type Hearsay } from './cluster-picture.ts';
@@ -19,6 +21,9 @@ class ObedientCluster {
   readonly refusals: unknown[] = [];
   refusal: ErrorReason | undefined;
   now_ms = 0;
+  /** Of every group that has none of its own in `loads`. */
+  load: GroupLoad | undefined;
+  readonly loads = new Map<number, GroupLoad>();
   #index = 0;
 
   get control() {
@@ -28,7 +33,7 @@ class ObedientCluster {
   readonly hearsay: Hearsay = {
     down_ms: (node) => this.down.get(node) ?? 0,
     isDraining: () => false,
-    loadOf: () => undefined,
+    loadOf: (group) => this.loads.get(group) ?? this.load,
     led: (group) => {
       const { desired, preferredLeader } = this.control.placement(group)!;
       const node = preferredLeader ?? nodeOf(desired.voters[0]!);
@@ -56,13 +61,22 @@ class ObedientCluster {
     }
   }
 
-  async balance(): Promise<void> {
-    const balancer = new Balancer({
+  balancer(): Balancer {
+    return new Balancer({
       proposals: this.proposals,
       picture: (mayMoveForLoad) => clusterPicture(this.control, this.hearsay, mayMoveForLoad),
       monotonic: () => this.now_ms,
       onRefused: (error) => this.refusals.push(error),
     });
+  }
+
+  /** Numbers of the nodes that are to lead the data groups. */
+  get leaders(): number[] {
+    const data = this.control.placements().filter(({ group }) => group > 0);
+    return data.map(({ group }) => this.hearsay.led(group)!.node);
+  }
+
+  async balance(balancer = this.balancer()): Promise<void> {
     for (let before = -1; before !== this.#index; ) {
       before = this.#index;
       await balancer.run();
@@ -147,4 +161,55 @@ it('a group whose leader does not answer, or is no member, has no leader as far 
   expect(pictured(cluster.hearsay)).toBeUndefined();
   const heard = cluster.hearsay.led(1)!.heard;
   expect(pictured({ ...cluster.hearsay, led: () => ({ node: 7, heard }) })).toBeUndefined();
+});
+
+it('load moves leaders once it is measured, and then rests for a minute', async () => {
+  const cluster = new ObedientCluster();
+  await cluster.found(2);
+  const balancer = cluster.balancer();
+  await cluster.balance(balancer);
+  const calls = (readsPerSecond: number): GroupLoad => ({ bytes: 0, writesPerSecond: 0, readsPerSecond });
+  const callsOf = (node: number) =>
+    cluster.leaders.reduce(
+      (sum, leader, i) => sum + (leader === node ? cluster.loads.get(i + 1)!.readsPerSecond : 0),
+      0,
+    );
+  const before = cluster.leaders;
+  /** Gives the first node's groups `busy` calls a second each, the others few. */
+  const burden = (node: number): void => {
+    for (const [position, leader] of cluster.leaders.entries()) {
+      cluster.loads.set(position + 1, calls(leader === node ? 5_000 : 100));
+    }
+  };
+
+  // One group is not measured yet.
+  burden(1);
+  cluster.loads.delete(4);
+  await cluster.balance(balancer);
+  expect(cluster.leaders).toEqual(before);
+
+  burden(1);
+  expect(callsOf(1)).toBe(10_000);
+  await cluster.balance(balancer);
+  expect(callsOf(1)).toBe(5_100);
+
+  burden(2);
+  const rested = cluster.leaders;
+  cluster.now_ms += 59_999;
+  await cluster.balance(balancer);
+  expect(cluster.leaders).toEqual(rested);
+  cluster.now_ms += 1;
+  await cluster.balance(balancer);
+  expect(callsOf(2)).toBe(5_100);
+});
+
+it('why a group moves is kept with where it is to be', async () => {
+  const cluster = new ObedientCluster();
+  await cluster.found(3);
+  await cluster.balance();
+  expect(cluster.control.placement(1)?.reason).toBe(MoveReason.REPLICATION);
+  await cluster.found(4);
+  await cluster.proposals.markLeaving(3, true);
+  await cluster.balance();
+  expect(cluster.control.placement(1)?.reason).toBe(MoveReason.LEAVING);
 });
