@@ -29,7 +29,6 @@ import {
   handleSnapshotReport,
   sendHeartbeatResponse,
   sendHeartbeats,
-  tellCommits,
 } from './replication.ts';
 import { type Leadership, RaftState } from './state.ts';
 import { type RaftStatus, statusOf } from './status.ts';
@@ -234,7 +233,6 @@ export class RaftCore {
     const { electionTicks, heartbeatTicks, checkQuorum } = state.options;
     state.electionElapsed++;
     state.quietTicks++;
-    tellCommits(state, leadership);
     if (state.electionElapsed >= electionTicks) {
       state.electionElapsed = 0;
       abortTransfer(leadership);

@@ -60,9 +60,9 @@ export interface RaftOptions {
    */
   readonly hibernateAfterTicks?: number;
   /**
-   * Tells a follower of commits by themselves at most once a tick, further ones along with the next entries or at the tick:
-   * under load such appends and their answers would be half of all messages. Followers then apply up to a tick later;
-   * clients do not wait for them. Default false.
+   * Tells a follower of a commit and nothing else at most once between two heartbeats, of further ones along with entries or
+   * the heartbeat: under load such appends and their answers would be half of all messages. Followers then apply that much
+   * later; clients do not wait for them. Default false.
    */
   readonly sparseCommits?: boolean;
   /** Appends under way to one follower. Default 256. */

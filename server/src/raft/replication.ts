@@ -30,15 +30,6 @@ function mayTellCommitAlone(state: RaftState, peer: Progress): boolean {
   return !(state.options.sparseCommits && peer.toldCommitAlone);
 }
 
-/** A tick has passed: what followers were not told of commits for their number is due. */
-export function tellCommits(state: RaftState, leadership: Leadership): void {
-  for (const peer of leadership.tracker.peers) {
-    if (!peer.toldCommitAlone) continue;
-    peer.toldCommitAlone = false;
-    if (peer.canLearnCommit(state.log.committed)) leadership.appendsDue = true;
-  }
-}
-
 /** False when nothing was sent. */
 function sendAppend(state: RaftState, peer: Progress, evenIfEmpty: boolean): boolean {
   if (peer.isBlocked()) return false;
@@ -84,7 +75,10 @@ function sendSnapshot(state: RaftState, peer: Progress): boolean {
 /** To every member: the heartbeat of the clock, which also repeats a read round whose messages were lost. */
 export function sendHeartbeats(state: RaftState, leadership: Leadership): void {
   leadership.readRoundDue = false;
-  for (const peer of leadership.tracker.peers) sendHeartbeat(state, leadership, peer);
+  for (const peer of leadership.tracker.peers) {
+    peer.toldCommitAlone = false;
+    sendHeartbeat(state, leadership, peer);
+  }
 }
 
 /** To voters alone: learners confirm no reads. */
@@ -98,6 +92,7 @@ export function sendReadRound(state: RaftState, leadership: Leadership): void {
 function sendHeartbeat(state: RaftState, leadership: Leadership, peer: Progress): void {
   // Past `match` the follower may hold other entries: it must not commit those.
   const commit = Math.min(peer.match, state.log.committed);
+  peer.sentCommit = Math.max(peer.sentCommit, commit);
   state.send({
     type: 'heartbeat',
     from: state.id,
