@@ -171,6 +171,12 @@ export class BenchCluster implements AsyncDisposable {
     throw new UnsettledError(`not within ${SETTLE_MS / 1000} s: ${what} (${String(last)})`);
   }
 
+  /** Stops all nodes, as one that is to write its CPU profile has to be; gives the paths of the profiles. */
+  async stop(): Promise<readonly string[]> {
+    const profiles = await Promise.all(this.#nodes.map(({ process }) => process.stop()));
+    return profiles.filter((path) => path !== undefined);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     // Killed: nothing that a node does while it stops is measured, and with too few left it would wait for the others.
     await Promise.all(

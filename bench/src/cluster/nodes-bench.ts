@@ -4,7 +4,7 @@ import { type Environment, environment } from '../load/environment.ts';
 import type { BenchOptions } from '../load/options.ts';
 import { ROWS } from '../load/rows/rows.ts';
 import { type RowResult, runRow } from '../load/run-row.ts';
-import { ServerProcess } from '../load/server-process.ts';
+import { profileHint, ServerProcess } from '../load/server-process.ts';
 import { BenchCluster } from './cluster.ts';
 import { type IdleNode, idleNodes } from './idle.ts';
 import { type Kill, killEachInTurn } from './kill-each.ts';
@@ -48,7 +48,10 @@ export async function nodesBench(options: BenchOptions, print: (line: string) =>
       rows.push(row);
       print(clusterRow(row));
     }
-    if (options.rows.includes(FAILOVER_ROW)) {
+    // Before nodes are killed, which leaves no profile.
+    if (options.profile) {
+      for (const profile of await cluster.stop()) print(profileHint(profile));
+    } else if (options.rows.includes(FAILOVER_ROW)) {
       await single.stop();
       await killEachInTurn(cluster, cluster.nodes, (kill) => kills.push(kill));
       print(`\n${killLines(kills)}`);

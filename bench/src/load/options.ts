@@ -53,7 +53,7 @@ Starts a gomsg server of its own, loads it from this process and prints what was
   --seconds N       measured time of each row, after a warm-up of a third of it (default 5)
   --rows A,B        rows to run (default all): ${ROWS.map(({ id }) => id).join(', ')}
   --json FILE       write the whole result to FILE
-  --profile         record a CPU profile of the server
+  --profile         record a CPU profile of the server, or of each node of a cluster, which is then not killed
   --redis           run Redis with appendfsync always beside it, where redis-server is installed
   --sdk A,B         instead of the rows: durable sets through the SDKs' load programs (all, or of ${LOAD_PROGRAMS.map(({ sdk }) => sdk).join(', ')})
   --nodes N         the rows against a cluster of N nodes and a single node in turn; of --rows there are here

@@ -42,7 +42,7 @@ async function atWork(work: Work): Promise<void> {
   await lanes;
 }
 
-test('increments and keys', async () => {
+test('increments and keys', { timeout: 60_000 }, async () => {
   const counters = new Counters(30);
   await atWork(counters);
   expect(await counters.verify(client)).toMatchObject({ wrong: [] });
@@ -56,7 +56,7 @@ test('increments and keys', async () => {
   ]);
 });
 
-test('messages of queues', async () => {
+test('messages of queues', { timeout: 60_000 }, async () => {
   const queues = new Queues(30);
   await atWork(queues);
   const lost = (await client.queue.pop('backlog-0'))!;
@@ -70,7 +70,7 @@ test('messages of queues', async () => {
   ]);
 });
 
-test('messages of topics', async () => {
+test('messages of topics', { timeout: 60_000 }, async () => {
   const streams = new Streams(30);
   await atWork(streams);
   expect(await streams.verify(client)).toMatchObject({ wrong: [] });
