@@ -8,6 +8,11 @@ import type { Leadership } from './leadership.ts';
 
 /** How long a call looks for a leader when its caller sets no deadline: twice the usual election. */
 export const LEADER_SEARCH_MS_MAX = 4_000;
+/**
+ * So much before its deadline a call gives the search up, or at half of what is left of a shorter time: its caller is to
+ * hear why there is no leader, not that time is up.
+ */
+export const ANSWER_MS = 100;
 /** Pause before a look that nothing new is known for. */
 export const RETRY_PAUSE_MS = 50;
 
@@ -15,6 +20,7 @@ export const RETRY_PAUSE_MS = 50;
 export class LeaderSearch {
   readonly #leadership: Pick<Leadership, 'leaderOf' | 'onLeaderChange'>;
   readonly #caller: Pick<CallContext, 'deadline_ms' | 'signal'> | undefined;
+  /** On the clock that is never set. */
   #until_ms = 0;
 
   /** @param caller who waits for the call; undefined = nobody can give it up */
@@ -33,13 +39,8 @@ export class LeaderSearch {
    */
   again(group: number, look: () => void): boolean {
     const caller = this.#caller;
-    const now_ms = Date.now();
-    if (this.#until_ms === 0) {
-      this.#until_ms = Math.min(
-        now_ms + LEADER_SEARCH_MS_MAX,
-        caller?.deadline_ms ?? Number.POSITIVE_INFINITY,
-      );
-    }
+    const now_ms = performance.now();
+    if (this.#until_ms === 0) this.#until_ms = now_ms + Math.min(LEADER_SEARCH_MS_MAX, timeFor(caller));
     const left_ms = this.#until_ms - now_ms;
     if (left_ms <= 0 || caller?.signal.aborted) return false;
     const isKnown = this.#leadership.leaderOf(group) !== undefined;
@@ -59,4 +60,11 @@ export class LeaderSearch {
     const stopListening = this.#leadership.onLeaderChange(group, done);
     signal?.addEventListener('abort', done, { once: true });
   }
+}
+
+/** How long a caller can be kept waiting and still be answered in time. */
+function timeFor(caller: Pick<CallContext, 'deadline_ms'> | undefined): number {
+  if (caller?.deadline_ms === undefined) return Number.POSITIVE_INFINITY;
+  const left_ms = Math.max(0, caller.deadline_ms - Date.now());
+  return left_ms - Math.min(ANSWER_MS, left_ms / 2);
 }

@@ -39,9 +39,16 @@ test('a node that is gone leads nothing', () => {
 test('a later term without a leader makes an older claim void, an earlier one does not', () => {
   const table = new LeaderTable();
   table.claims(1, [{ group: 5, term: 3 }]);
-  table.leaderless(5, 3);
+  table.leaderless(5, 3, 2);
   expect(table.leaderOf(5)).toBe(1);
-  table.leaderless(5, 4);
+  table.leaderless(5, 4, 2);
+  expect(table.leaderOf(5)).toBeUndefined();
+});
+
+test('a node that has lost its followers leads no longer, also in the same term', () => {
+  const table = new LeaderTable();
+  table.claim(5, { node: 1, term: 3 });
+  table.leaderless(5, 3, 1);
   expect(table.leaderOf(5)).toBeUndefined();
 });
 

@@ -39,10 +39,14 @@ export class LeaderTable {
     this.#set(group, { node, term });
   }
 
-  /** A replica here knows that the term has moved on, and not yet whom to. */
-  leaderless(group: number, term: number): void {
+  /**
+   * A replica of node `by` knows of no leader in the term: an earlier one leads no longer, nor does `by`, if it was its own
+   * replica. Another node may well lead in the term, and just not be heard.
+   */
+  leaderless(group: number, term: number, by: number): void {
     const known = this.#leaders.get(group);
-    if (known !== undefined && known.term < term) this.#set(group, undefined);
+    if (known === undefined) return;
+    if (known.term < term || (known.term === term && known.node === by)) this.#set(group, undefined);
   }
 
   /** A node is gone: nobody is to be sent to it. */

@@ -433,7 +433,7 @@ export class Member implements Leadership {
 
   #leaderChanged(group: Group): void {
     const { term } = group;
-    if (group.leader === 0) this.#leaders.leaderless(group.id, term);
+    if (group.leader === 0) this.#leaders.leaderless(group.id, term, this.self);
     else this.#leaders.claim(group.id, { node: nodeOf(group.leader), term });
     this.#reportSoon();
   }
