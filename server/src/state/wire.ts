@@ -182,6 +182,9 @@ function asBuffer(view: Uint8Array): Buffer {
   return Buffer.from(view.buffer, view.byteOffset, view.length);
 }
 
+/** Room that a writer begins with: most have little to write, and a node has thousands of them. */
+const FIRST_BYTES = 256;
+
 /** A buffer that grows as it is written and keeps its room for the next use. */
 export class ByteWriter {
   #buffer: Buffer;
@@ -191,7 +194,7 @@ export class ByteWriter {
   /** `keptBytes`: room that `reset` keeps; what one large message needed beyond it is given back. */
   constructor(keptBytes = 4096) {
     this.#keptBytes = keptBytes;
-    this.#buffer = Buffer.allocUnsafeSlow(keptBytes);
+    this.#buffer = Buffer.allocUnsafeSlow(Math.min(keptBytes, FIRST_BYTES));
   }
 
   get length(): number {
