@@ -21,7 +21,7 @@ export interface PortLimits {
   readonly maxStreamsPerConnection: number;
   /** Bytes of a streaming call that may wait for its connection before its producer is held back. Default 256 KiB. */
   readonly maxUnsentBytesPerStream: number;
-  /** Bytes that a stream of an HTTP/2 connection may send ahead of being read; the connection, four times that. Default 256 KiB. */
+  /** Bytes that a stream of an HTTP/2 connection may send ahead of being read. Default 256 KiB. */
   readonly receiveWindowBytes: number;
   /** Largest header block of an HTTP/1 request. Default 16 KiB. HTTP/2 has its own limit, 64 KiB. */
   readonly maxHeaderBytes: number;

@@ -5,8 +5,8 @@
 import type { ServerHttp2Stream } from 'node:http2';
 
 /**
- * The window of a connection, in windows of its streams: so many have to be paused with unread requests before the others
- * on the connection are held back too.
+ * The window of a connection, in windows of its streams: streams under way share it. One that is paused takes nothing of
+ * it, since Node counts bytes as read by the connection when they arrive and by the stream when its reader takes them.
  */
 export const STREAM_WINDOWS_PER_CONNECTION = 4;
 

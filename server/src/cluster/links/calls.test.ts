@@ -13,6 +13,7 @@ import {
   textCall,
   textOf,
   untilDown,
+  untilStill,
   untilUp,
   WAIT,
 } from './testing/linked-nodes.ts';
@@ -301,16 +302,7 @@ describe('a server-streaming call', () => {
     };
     const messages = one.links.stream(2, textCall(''))[Symbol.asyncIterator]();
     await messages.next();
-    let before = -1;
-    await vi.waitFor(
-      () => {
-        const pulled = producer.pulled;
-        const isStill = pulled === before;
-        before = pulled;
-        expect(isStill).toBe(true);
-      },
-      { ...WAIT, interval: 100 },
-    );
+    await untilStill(() => producer.pulled);
     // The windows of connection and stream, and what each end may hold: not without bound.
     expect(producer.pulled).toBeLessThan(400);
     const stopped = producer.pulled;
@@ -366,6 +358,20 @@ describe('a server-streaming call', () => {
     expect(producer.returned).toBe(1);
     one.links.close();
     await drained;
+  });
+
+  test('whose responses nobody reads holds up neither calls nor other streams', async () => {
+    const [one, two] = (await openNodes(2)) as [LinkedNode, LinkedNode];
+    const endless = new Producer(async () => new Uint8Array(64 * 1024));
+    const quiet = new Producer(async () => Buffer.from('quiet'));
+    two.onStream = ({ payload }) => (payload.length > 0 ? endless : quiet);
+    const unread = one.links.stream(2, textCall('endless'))[Symbol.asyncIterator]();
+    await unread.next();
+    await untilStill(() => endless.pulled);
+    expect(textOf(await outcomeOf(one, two, textCall('meanwhile', { timeout_ms: 2_000 })))).toBe('meanwhile');
+    const other = one.links.stream(2, textCall(''))[Symbol.asyncIterator]();
+    expect(Buffer.from((await other.next()).value!).toString()).toBe('quiet');
+    await unread.return?.();
   });
 
   test('past the bound of streams to a node is refused', async () => {

@@ -6,6 +6,7 @@ import {
   openNode,
   openNodes,
   snapshotMessage,
+  untilStill,
   untilUp,
   WAIT,
 } from './testing/linked-nodes.ts';
@@ -76,19 +77,45 @@ describe('a snapshot', () => {
         given += 1;
       }),
     );
-    let before = -1;
-    await vi.waitFor(
-      () => {
-        const isStill = given > 0 && given === before;
-        before = given;
-        expect(isStill).toBe(true);
-      },
-      { ...WAIT, interval: 100 },
-    );
+    await untilStill(() => given);
     expect(given).toBeLessThan(100);
     go.resolve();
     await sent;
     expect(given).toBe(160);
+  });
+
+  test('that is not taken for a while holds up no messages', async () => {
+    const [one, two] = (await openNodes(2)) as [LinkedNode, LinkedNode];
+    const go = Promise.withResolvers<void>();
+    two.onSnapshot = async (_group, _message, chunks) => {
+      await go.promise;
+      await readAll(chunks);
+    };
+    let given = 0;
+    const sent = send(
+      one,
+      two,
+      chunksOf(160, 256 * 1024, () => {
+        given += 1;
+      }),
+    );
+    await untilStill(() => given);
+    for (let index = 1; index <= 100; index++) {
+      one.links.send(3, {
+        type: 'append',
+        from: 1,
+        to: 2,
+        term: 1,
+        previousIndex: index,
+        previousTerm: 1,
+        commit: 0,
+        entries: [{ index: index + 1, term: 1, kind: 0, data: new Uint8Array(16 * 1024) }],
+      });
+    }
+    one.links.flush();
+    await vi.waitFor(() => expect(two.received).toHaveLength(100), WAIT);
+    go.resolve();
+    await sent;
   });
 
   test('that the other side refuses says why, and its source is closed', async () => {

@@ -163,6 +163,20 @@ export async function untilDown(node: LinkedNode, other: LinkedNode): Promise<vo
   }, WAIT);
 }
 
+/** Resolves once a figure has risen and rises no more, as when what it counts is held back. */
+export async function untilStill(figure: () => number): Promise<void> {
+  let before = 0;
+  await vi.waitFor(
+    () => {
+      const now = figure();
+      const isStill = now > 0 && now === before;
+      before = now;
+      if (!isStill) throw new Error(`it is at ${now} and goes on`);
+    },
+    { ...WAIT, interval: 100 },
+  );
+}
+
 /** For conditions of a network of one machine that may be busy. */
 export const WAIT = { timeout: 10_000, interval: 5 };
 
