@@ -368,7 +368,7 @@ type NodeStats struct {
 	LogBytesTotal uint64
 	// Syncs of the log since the process started.
 	LogSyncsTotal uint64
-	// Median time of a log sync over the last interval.
+	// Median time of a log sync over the last interval; unset when there was none.
 	LogSyncP50 time.Duration
 	// 99th percentile of the same.
 	LogSyncP99 time.Duration

@@ -90,6 +90,7 @@ export class LoneNode implements ClusterView, StreamNodes {
         flushedIndex: BigInt(host.flushedIndex(group.id)),
         voterNodeIds: [this.self],
         slots: last - first + 1,
+        bytes: BigInt(group.state.dataBytes()),
       };
     });
   }

@@ -33,7 +33,7 @@ const nodeColumns = [
 ] as const;
 
 /** Replicas on their way to a node, and from it. */
-function describeMoves({ replicasArriving, replicasDeparting }: Node): string {
+export function describeMoves({ replicasArriving, replicasDeparting }: Node): string {
   const arriving = replicasArriving > 0 ? [`+${replicasArriving}`] : [];
   const departing = replicasDeparting > 0 ? [`-${replicasDeparting}`] : [];
   return [...arriving, ...departing].join(' ');

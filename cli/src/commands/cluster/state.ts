@@ -43,7 +43,7 @@ export const status = command({
       ]),
       '',
       ...table(groupColumns, answer.groups),
-      ...(answer.moves.length === 0 ? [] : ['', ...table(moveColumns, answer.moves)]),
+      ...moveLines(answer.moves),
     ]);
     return answer.state === ClusterState.UNAVAILABLE ? ExitCode.no : ExitCode.done;
   },
@@ -66,6 +66,11 @@ const groupColumns = [
       [...group.voterNodeIds, ...group.learnerNodeIds.map((node) => `${node} (learning)`)].join(' '),
   },
 ] as const;
+
+/** What moves, a line for each group; nothing when nothing does. */
+export function moveLines(moves: readonly GroupMove[]): string[] {
+  return moves.length === 0 ? [] : ['', ...table(moveColumns, moves)];
+}
 
 const moveColumns = [
   { title: 'MOVING', align: 'right', cell: (move: GroupMove) => String(move.group) },

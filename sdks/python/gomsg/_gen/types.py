@@ -334,7 +334,7 @@ class NodeStats:
     """Syncs of the log since the process started."""
 
     log_sync_p50: float | None
-    """Median time of a log sync over the last interval."""
+    """Median time of a log sync over the last interval; unset when there was none."""
 
     log_sync_p99: float | None
     """99th percentile of the same."""

@@ -1532,7 +1532,7 @@ type NodeStats struct {
 	LogBytesTotal uint64 `protobuf:"varint,11,opt,name=log_bytes_total,json=logBytesTotal,proto3" json:"log_bytes_total,omitempty"`
 	// Syncs of the log since the process started.
 	LogSyncsTotal uint64 `protobuf:"varint,12,opt,name=log_syncs_total,json=logSyncsTotal,proto3" json:"log_syncs_total,omitempty"`
-	// Median time of a log sync over the last interval.
+	// Median time of a log sync over the last interval; unset when there was none.
 	LogSyncP50 *durationpb.Duration `protobuf:"bytes,13,opt,name=log_sync_p50,json=logSyncP50,proto3" json:"log_sync_p50,omitempty"`
 	// 99th percentile of the same.
 	LogSyncP99 *durationpb.Duration `protobuf:"bytes,14,opt,name=log_sync_p99,json=logSyncP99,proto3" json:"log_sync_p99,omitempty"`

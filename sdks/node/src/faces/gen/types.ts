@@ -447,7 +447,7 @@ export interface NodeStats {
   readonly logBytesTotal: number;
   /** Syncs of the log since the process started. */
   readonly logSyncsTotal: number;
-  /** Median time of a log sync over the last interval. */
+  /** Median time of a log sync over the last interval; unset when there was none. */
   readonly logSyncP50: number | null;
   /** 99th percentile of the same. */
   readonly logSyncP99: number | null;

@@ -763,7 +763,7 @@ export declare type NodeStats = Message<"gomsg.v1.NodeStats"> & {
   logSyncsTotal: bigint;
 
   /**
-   * Median time of a log sync over the last interval.
+   * Median time of a log sync over the last interval; unset when there was none.
    *
    * @generated from field: google.protobuf.Duration log_sync_p50 = 13;
    */
