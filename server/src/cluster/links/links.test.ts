@@ -311,6 +311,26 @@ test('a node that links to this one is up, and dialled at once', async () => {
   await untilUp(one, two);
 });
 
+test('a node that links to this one is dialled anew when the try that is under way hangs', async () => {
+  let now_ms = 0;
+  const one = await openNode(1, { limits: { handshakeTimeout_ms: 60_000 }, monotonic: () => now_ms });
+  const two = await openNode(2);
+  await using silent = await TcpProxy.open(() => ({ host: '127.0.0.1', port: two.port.port }));
+  silent.silence();
+  let port = Number(silent.address.split(':')[1]);
+  await using proxy = await TcpProxy.open(() => ({ host: '127.0.0.1', port }));
+  one.knows(two, proxy.address);
+  two.knows(one);
+  one.link();
+  await vi.waitFor(() => expect(proxy.opened).toBe(1), WAIT);
+  port = two.port.port;
+  now_ms += 10_000;
+  two.link();
+  await untilUp(one, two);
+  expect(proxy.opened).toBe(2);
+  expect(one.linkChanges).toEqual(['2 up']);
+});
+
 test('a node that moved is linked to where it is now, one that left not at all', async () => {
   const [one, two] = (await openNodes(2)) as [LinkedNode, LinkedNode];
   await using proxy = await TcpProxy.open(() => ({ host: '127.0.0.1', port: two.port.port }));

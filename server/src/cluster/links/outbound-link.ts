@@ -23,6 +23,9 @@ import { type CallHandle, notSentFailure, PendingCalls } from './pending-calls.t
 /** How long a refused node may take to read why. */
 const REFUSAL_LINGER_MS = 1_000;
 
+/** A try that takes longer while the other node is known to be up: its first packets were lost, or sent to another network. */
+const HANGING_DIAL_MS = 1_000;
+
 /** A link that is up. */
 interface OpenLink {
   readonly channel: PeerChannel;
@@ -44,6 +47,7 @@ export class OutboundLink {
   /** What is to be closed while the link is not up. */
   #dialling: PeerChannel | undefined;
   #open: OpenLink | undefined;
+  #dialledAt_ms = 0;
   #retry: NodeJS.Timeout | undefined;
   #flush: NodeJS.Immediate | undefined;
   #upSince_ms = 0;
@@ -120,10 +124,12 @@ export class OutboundLink {
     return this.#open?.channel.open(method);
   }
 
-  /** The other node is up, as it has just shown: a try that is due later is made now. */
+  /** The other node is up, as it has just shown: a try that is due later is made now, and one that hangs is made anew. */
   dialNow(): void {
-    if (this.#retry === undefined || this.#isClosed) return;
-    clearTimeout(this.#retry);
+    if (this.#isClosed || this.isUp) return;
+    if (this.#retry !== undefined) clearTimeout(this.#retry);
+    else if (this.#context.monotonic() - this.#dialledAt_ms < HANGING_DIAL_MS) return;
+    this.#abandonDial('the other node was reached anew');
     this.#dial();
   }
 
@@ -131,8 +137,14 @@ export class OutboundLink {
     this.#isClosed = true;
     clearTimeout(this.#retry);
     this.#down(new LinkLostError(why));
-    this.#dialling?.close(new LinkLostError(why));
+    this.#abandonDial(why);
+  }
+
+  /** Nothing more is heard of a try that is under way. */
+  #abandonDial(why: string): void {
+    const channel = this.#dialling;
     this.#dialling = undefined;
+    channel?.close(new LinkLostError(why));
   }
 
   /** Calls of this turn travel together: those of one turn's input are all there when its check phase comes. */
@@ -146,6 +158,7 @@ export class OutboundLink {
     const channel = this.#openChannel();
     if (channel === undefined) return;
     this.#dialling = channel;
+    this.#dialledAt_ms = this.#context.monotonic();
     const stream = channel.open('link');
     const options = {
       self,
@@ -156,7 +169,7 @@ export class OutboundLink {
       onLeft: () => this.#context.guard('having left', () => this.#context.events.onLeft?.()),
     };
     dialHandshake(stream, options, (outcome) => {
-      if (this.#isClosed) return;
+      if (this.#dialling !== channel) return;
       this.#dialling = undefined;
       if (outcome instanceof Error) {
         closeAfterRefusal(channel, stream, outcome);

@@ -22,6 +22,7 @@ export interface LinkedNodeOptions {
   readonly tls?: TlsOptions;
   readonly limits?: Partial<LinkLimits>;
   readonly portLimits?: Partial<PortLimits>;
+  readonly monotonic?: () => number;
   /** Wraps PeerService's methods. */
   readonly wrap?: (methods: readonly Method[]) => readonly Method[];
 }
@@ -91,6 +92,7 @@ export class LinkedNode {
       }),
       reportBug: (error, where) => this.bugs.push(`${where}: ${error}`),
       limits: { ...TEST_LIMITS, ...options.limits },
+      ...(options.monotonic && { monotonic: options.monotonic }),
     });
   }
 
