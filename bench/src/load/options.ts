@@ -99,7 +99,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
     dataDir: values['data-dir'],
     fsync: oneOf('--fsync', values.fsync, ['always', 'interval']),
     server: values.server === undefined ? undefined : oneOf('--server', values.server, ['bundle', 'source']),
-    nodes: whole('--nodes', values.nodes ?? '3', { min: 1, max: 9 }),
+    nodes: whole('--nodes', values.nodes ?? '3', { min: 3, max: 9 }),
     groups: whole('--groups', values.groups, { min: 1, max: 1024 }),
     idleSeconds: positive('--idle', values.idle),
     data: whole('--data', values.data, { min: 1, max: 10_000_000 }),
