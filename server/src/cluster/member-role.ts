@@ -56,6 +56,7 @@ export async function memberRole(
       files: logFilesIn(join(config.dataDir, 'replicas')),
       isGiven: (group, replica) => member.isGiven(group, replica),
       level: () => member.level,
+      snapshotBytesPerSecond: config.snapshotBytesPerSecond,
     },
   });
   await member.open(host);

@@ -142,7 +142,7 @@ describe('values', () => {
   it('names units: durations end in Ms, sizes in Bytes', () => {
     for (const { field, setting } of NAMED_SETTINGS) {
       if (setting.kind.measure === 'ms') expect(field).toMatch(/Ms$/);
-      if (setting.kind.measure === 'bytes') expect(field).toMatch(/Bytes(PerClient)?$/);
+      if (setting.kind.measure === 'bytes') expect(field).toMatch(/Bytes(PerClient|PerSecond)?$/);
     }
   });
 });

@@ -164,6 +164,13 @@ export const SETTINGS = {
     description:
       'How long a node is down before its replicas are made anew on others; give all nodes the same. Longer than a restart takes, or every upgrade copies data. A node that is back later gets replicas again.',
   }),
+  snapshotBytesPerSecond: setting({
+    section: 'cluster',
+    kind: size({ min: 8 * MIB, max: 16 * GIB }),
+    default: 64 * MIB,
+    description:
+      'The most that this node sends of snapshots to other nodes, all of them together, so that moving data leaves disk and network to the writes. A group has to be through within ten minutes.',
+  }),
 
   clusterSecret: setting({
     section: 'cluster',

@@ -38,7 +38,13 @@ export class Clustered {
     this.#options = options;
     this.#host = host;
     this.replicas = new Replicas(host, nodeNumber, new ReplicaList(files), options.isGiven);
-    this.#sender = new SnapshotSender(host.store, peers, (group) => host.activate(group), options.level);
+    this.#sender = new SnapshotSender(
+      host.store,
+      peers,
+      (group) => host.activate(group),
+      options.level,
+      options.snapshotBytesPerSecond,
+    );
     this.#silence = new Silence(peers, host.groups);
     this.#receiver = new SnapshotReceiver(
       host,

@@ -23,6 +23,8 @@ export interface ClusterOptions {
   readonly isGiven?: (group: number, replicaId: number) => boolean;
   /** Level at which entries and snapshots are written just now. Default: the newest. */
   readonly level?: () => number;
+  /** Over all snapshots that this node sends. Default `SNAPSHOT_BYTES_PER_SECOND`. */
+  readonly snapshotBytesPerSecond?: number;
 }
 
 export interface HostOptions {

@@ -1,8 +1,12 @@
-/** Snapshots on their way out: read from a frozen view of the store, as fast as the stream to the follower takes them. */
+/**
+ * Snapshots on their way out: read from a frozen view of the store, as fast as the stream to the follower takes them and
+ * the node's pace for all of them allows.
+ */
 import type { SnapshotMessage } from '../raft/index.ts';
 import { LEVEL } from '../state/level.ts';
 import type { Store, StoreSnapshot } from '../storage/store.ts';
 import type { Group } from './group.ts';
+import { Pace } from './pace.ts';
 import type { Peers } from './peers.ts';
 import { encodeSnapshot } from './snapshot-format.ts';
 
@@ -11,6 +15,9 @@ import { encodeSnapshot } from './snapshot-format.ts';
  * for the writes first. A follower that is not served asks again with its next heartbeat.
  */
 export const SNAPSHOTS_SENT_MAX = 2;
+
+/** Bytes a second, over all snapshots that a node sends: half of a gigabit network. */
+export const SNAPSHOT_BYTES_PER_SECOND = 64 * 1024 * 1024;
 
 /**
  * Longest time for one, the installing included: no follower may hold one of the few places for good. The view of the
@@ -32,14 +39,25 @@ export class SnapshotSender {
   /** Told when a stream has ended and its group may have something to do. */
   readonly #onEnd: (group: Group) => void;
   readonly #level: () => number;
+  readonly #pace: Pace;
   readonly #sending = new Set<Sending>();
 
-  /** @param level at which snapshots are written just now */
-  constructor(store: Store, peers: Peers, onEnd: (group: Group) => void, level: () => number = () => LEVEL) {
+  /**
+   * @param level at which snapshots are written just now
+   * @param bytesPerSecond over all of them
+   */
+  constructor(
+    store: Store,
+    peers: Peers,
+    onEnd: (group: Group) => void,
+    level: () => number = () => LEVEL,
+    bytesPerSecond: number = SNAPSHOT_BYTES_PER_SECOND,
+  ) {
     this.#store = store;
     this.#peers = peers;
     this.#onEnd = onEnd;
     this.#level = level;
+    this.#pace = new Pace({ bytesPerSecond });
   }
 
   /** Snapshots under way. */
@@ -63,7 +81,7 @@ export class SnapshotSender {
     const frames = encodeSnapshot(header, rows, this.#level());
     const signal = AbortSignal.any([sending.cancel.signal, AbortSignal.timeout(SNAPSHOT_MS_MAX)]);
     this.#peers
-      .sendSnapshot(group.id, { ...message, snapshot }, inTurns(frames, sending), signal)
+      .sendSnapshot(group.id, { ...message, snapshot }, inTurns(frames, sending, this.#pace), signal)
       .then(
         () => true,
         () => false,
@@ -119,11 +137,16 @@ export class SnapshotSender {
   }
 }
 
-/** A frame at a time, with a turn of the event loop between two: the reader may take them faster than that. */
-async function* inTurns(frames: Generator<Uint8Array>, sending: Sending): AsyncGenerator<Uint8Array> {
+/** A frame at a time at the node's pace, with a turn of the event loop between two: the reader may take them faster. */
+async function* inTurns(
+  frames: Generator<Uint8Array>,
+  sending: Sending,
+  pace: Pace,
+): AsyncGenerator<Uint8Array> {
   for (const frame of frames) {
     yield frame;
     sending.sentBytes += frame.length;
+    await pace.sent(frame.length);
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -205,6 +205,8 @@ export class SimulatedHosts {
         nodeNumber: number,
         peers: this.#peersOf(node),
         ...(hibernateAfterTicks !== undefined && { hibernateAfterTicks }),
+        // A pace would be one of real time.
+        snapshotBytesPerSecond: Number.POSITIVE_INFINITY,
         files: inMemory ? undefined : (sabotage.files ?? asIs)(node.filesDisk.mount()),
         startTicks: (tick) => {
           node.tick = tick;
