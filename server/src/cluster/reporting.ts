@@ -3,11 +3,12 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { LedGroupSchema, NodeReportSchema } from '../gen/gomsg/internal/v1/report_pb.js';
 import { NodeState } from '../gen/gomsg/v1/cluster_pb.js';
 import type { Group } from '../groups/group.ts';
+import { progressOf } from '../groups/progress.ts';
 import { CONTROL_GROUP } from '../state/control/limits.ts';
 import { msToTimestamp } from '../state/durations.ts';
 import type { Hearsay } from './control/cluster-picture.ts';
 import type { LeaderTable } from './leader-table.ts';
-import { LoadMeter, MEASURED_MS_MIN } from './load-meter.ts';
+import { LoadMeter, MEASURED_MS_MIN, type MeasuredLoad } from './load-meter.ts';
 import type { NodeFigures } from './node-figures.ts';
 import { encodeReport, isDraining, type LedGroup, type NodeReport, type Reports } from './reports.ts';
 
@@ -99,18 +100,28 @@ export class Reporting {
         return node === undefined || heard === undefined ? undefined : { node, heard };
       },
       loadOf: (group) => {
-        const load = this.led(group)?.load;
-        if (load === undefined || load.measuredMs < MEASURED_MS_MIN) return undefined;
-        const { writesPerSecond, readsPerSecond, bytes } = load;
-        return { writesPerSecond, readsPerSecond, bytes: Number(bytes) };
+        const load = this.#loadOf(group);
+        return load === undefined || load.measured_ms < MEASURED_MS_MIN ? undefined : load;
       },
     };
   }
 
+  #loadOf(group: number): MeasuredLoad | undefined {
+    const { self, leaders, reports } = this.#parts;
+    const leader = leaders.leaderOf(group);
+    if (leader === undefined) return undefined;
+    if (leader === self) return this.#load.of(group);
+    const load = reports.led(leader, group)?.load;
+    if (load === undefined) return undefined;
+    const { writesPerSecond, readsPerSecond, bytes, measuredMs } = load;
+    return { writesPerSecond, readsPerSecond, bytes: Number(bytes), measured_ms: Number(measuredMs) };
+  }
+
   #ledGroup(group: Group): MessageInitShape<typeof LedGroupSchema> {
     const { voters, votersOutgoing, learners } = group.configuration;
-    const { commit, lastIndex } = group.status();
-    const progress = group.progress();
+    const status = group.status();
+    const { commit, lastIndex } = status;
+    const progress = progressOf(status);
     const load = this.#load.of(group.id);
     return {
       group: group.id,
@@ -129,7 +140,12 @@ export class Reporting {
           percent: this.#percentThere(group, replicaId, matchIndex / Math.max(1, lastIndex)),
         })),
       ...(load && {
-        load: { ...load, bytes: BigInt(load.bytes), measuredMs: BigInt(Math.round(load.measured_ms)) },
+        load: {
+          writesPerSecond: load.writesPerSecond,
+          readsPerSecond: load.readsPerSecond,
+          bytes: BigInt(load.bytes),
+          measuredMs: BigInt(Math.round(load.measured_ms)),
+        },
       }),
     };
   }
