@@ -13,6 +13,7 @@ import { Group } from './group.ts';
 import type { GroupHostFace } from './group-face.ts';
 import { GroupTable } from './group-table.ts';
 import type { HostOptions } from './host-options.ts';
+import { Housekeeping } from './housekeeping.ts';
 import { Listeners } from './listeners.ts';
 import type { ReplicaAddress } from './peers.ts';
 import type { ReplicaRecord } from './replica-list.ts';
@@ -27,10 +28,6 @@ export type { ClusterOptions, HostOptions } from './host-options.ts';
 /** This node's Raft id while it runs alone. */
 const OWN_RAFT_ID = 1;
 
-/** How often it is looked whether a checkpoint is due by age, and idle sessions are ended once in so many looks. */
-const HOUSEKEEPING_INTERVAL_MS = 500;
-const SESSION_SWEEP_LOOKS = 60;
-
 export class GroupHost implements GroupHostFace {
   readonly #options: HostOptions;
   readonly #groups = new GroupTable();
@@ -38,8 +35,7 @@ export class GroupHost implements GroupHostFace {
   readonly #turns: Turns;
   readonly #expiry: Expiry;
   readonly #checkpoints: Checkpoints;
-  #housekeeping: NodeJS.Timeout | undefined;
-  #looks = 0;
+  readonly #housekeeping: Housekeeping;
   /** Nothing is done any more: something broke for good, or the groups have stopped. */
   #over = false;
   #started = false;
@@ -85,6 +81,15 @@ export class GroupHost implements GroupHostFace {
       fail: (error) => this.fail(error),
       isOver: () => this.#over,
       onEnd: () => this.#checkSettled(),
+    });
+    this.#housekeeping = new Housekeeping({
+      groups: this.groups,
+      store,
+      metrics,
+      expiry: this.#expiry,
+      checkpoints: this.#checkpoints,
+      turns: this.#turns,
+      onLooked: () => this.#checkSettled(),
     });
     this.#cluster = cluster && new Clustered(cluster, this.#faceOfParts());
   }
@@ -132,8 +137,7 @@ export class GroupHost implements GroupHostFace {
     const leading = this.groups.filter((group) => group.isLeader);
     await Promise.race([failed, Promise.all(leading.map(canAnswer))]);
     this.#failStart = undefined;
-    this.#housekeeping = setInterval(() => this.#keepHouse(), HOUSEKEEPING_INTERVAL_MS);
-    this.#housekeeping.unref();
+    this.#housekeeping.start();
   }
 
   /**
@@ -330,7 +334,7 @@ export class GroupHost implements GroupHostFace {
 
   #end(): void {
     this.#over = true;
-    clearInterval(this.#housekeeping);
+    this.#housekeeping.stop();
     this.#expiry.stop();
     this.#cluster?.end();
     this.#checkpoints.abandon();
@@ -412,21 +416,6 @@ export class GroupHost implements GroupHostFace {
   #checkSettled(): void {
     if (this.#onSettled === undefined) return;
     if (this.#over || !this.hasRoom || !this.groups.some((group) => group.busy)) this.#onSettled();
-  }
-
-  #keepHouse(): void {
-    const { store, metrics } = this.#options;
-    metrics.storage.overlayBytes.set(store.overlayBytes);
-    this.#looks++;
-    const sweep = this.#looks % SESSION_SWEEP_LOOKS === 0;
-    for (const group of this.groups) {
-      if (sweep) this.#expiry.sweepSessions(group);
-      this.#expiry.arm(group);
-    }
-    this.#checkpoints.writeIfDue(true);
-    // Writes that wait for room are refused once there is none to wait for.
-    this.#turns.scheduleWaiting();
-    this.#checkSettled();
   }
 }
 
