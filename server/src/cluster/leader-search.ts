@@ -9,10 +9,12 @@ import type { Leadership } from './leadership.ts';
 /** How long a call looks for a leader when its caller sets no deadline: twice the usual election. */
 export const LEADER_SEARCH_MS_MAX = 4_000;
 /**
- * So much before its deadline a call gives the search up, or at half of what is left of a shorter time: its caller is to
- * hear why there is no leader, not that time is up.
+ * At least so much before its deadline a call gives the search up, or at half of what is left of a shorter time: its
+ * caller is to hear why there is no leader, not that time is up.
  */
-export const ANSWER_MS = 100;
+export const ANSWER_MS_MIN = 100;
+/** The same as a part of the time that the caller gave. */
+const ANSWER_SHARE = 0.1;
 /** Pause before a look that nothing new is known for. */
 export const RETRY_PAUSE_MS = 50;
 
@@ -66,5 +68,5 @@ export class LeaderSearch {
 function timeFor(caller: Pick<CallContext, 'deadline_ms'> | undefined): number {
   if (caller?.deadline_ms === undefined) return Number.POSITIVE_INFINITY;
   const left_ms = Math.max(0, caller.deadline_ms - Date.now());
-  return left_ms - Math.min(ANSWER_MS, left_ms / 2);
+  return left_ms - Math.min(Math.max(ANSWER_MS_MIN, left_ms * ANSWER_SHARE), left_ms / 2);
 }

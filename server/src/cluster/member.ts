@@ -43,7 +43,7 @@ import { Reconciler } from './reconciler.ts';
 import { Registration } from './registration.ts';
 import { nodeOf, replicaId } from './replica-id.ts';
 import { Reporting } from './reporting.ts';
-import { Reports } from './reports.ts';
+import { isDraining, Reports } from './reports.ts';
 import { RoutedGroup, RoutedGroups } from './routed-groups.ts';
 import { evenRanges, FIRST_DATA_GROUP } from './slot-map.ts';
 import type { SupersededError } from './superseded.ts';
@@ -190,7 +190,7 @@ export class Member implements Leadership {
       snapshotSentBytes: (group, replicaId) => this.#host?.snapshotSentBytes(group, replicaId),
       leaders: this.#leaders,
       reports: this.#reports,
-      isDraining: () => health.report().state === 'draining',
+      isDraining: () => health.report().state === 'draining' || this.#lacksRoom,
       sampleFigures: figureSampler(figures),
       send: (report) => this.links.report(report),
       monotonic,
@@ -198,6 +198,7 @@ export class Member implements Leadership {
     this.#reconciler = new Reconciler({
       replicas: () => this.#replicas,
       placement: (group) => this.#directory.control.placement(group),
+      mayLead: (node) => !isDraining(this.#reports.of(node)),
       report: (group) => this.#reporting.led(group),
       destroy: (group, replicaId) => {
         logger.info({ group }, 'the group has moved to other nodes: its data here is removed');
@@ -397,6 +398,8 @@ export class Member implements Leadership {
     this.down.look(this.#otherNodes);
     this.#registration.run();
     this.#reconciler.run();
+    // The others can go on with what this node cannot write.
+    if (this.#lacksRoom) this.#reconciler.resignAll();
     if (this.#looks % BALANCE_LOOKS === 0 && this.#host?.group(CONTROL_GROUP)?.isLeader)
       void this.#balancer.run();
     if (this.#looks % REPORT_LOOKS === 0) this.#reporting.sendFigures();
@@ -457,6 +460,10 @@ export class Member implements Leadership {
 
   get #replicas(): readonly Group[] {
     return this.#host?.groups ?? [];
+  }
+
+  get #lacksRoom(): boolean {
+    return this.#host !== undefined && !this.#host.hasRoom;
   }
 
   /** Slots do not move between groups: whoever knows how many groups there are knows where they are. */

@@ -44,7 +44,11 @@ class NotedReplica implements Replica {
 function reconcilerOf(
   replica: Replica,
   voters: number[],
-  { preferredLeader, reported }: { preferredLeader?: number; reported?: number[] } = {},
+  {
+    preferredLeader,
+    reported,
+    unwilling = [],
+  }: { preferredLeader?: number; reported?: number[]; unwilling?: number[] } = {},
 ) {
   const destroyed: number[] = [];
   const refused: unknown[] = [];
@@ -60,6 +64,7 @@ function reconcilerOf(
     replicas: () => [replica],
     placement: () => placement,
     report: () => reported && create(LedGroupSchema, { group: 1, voters: reported.map(BigInt) }),
+    mayLead: (node) => !unwilling.includes(node),
     destroy: (group) => destroyed.push(group),
     onRefused: (_group, error) => refused.push(error),
   });
@@ -121,5 +126,14 @@ test('a follower that is to be here stays, whatever the report says', () => {
 test('a node that stops hands its groups over to those who can lead them', () => {
   const replica = new NotedReplica(1, [1, 2, 3], { behind: [2] });
   reconcilerOf(replica, [1, 2, 3]).reconciler.resignAll();
+  expect(replica.asked).toEqual([{ to: 3 }]);
+});
+
+test('nobody is handed a group who takes no lead just now', () => {
+  const replica = new NotedReplica(1, [1, 2, 3]);
+  const { reconciler } = reconcilerOf(replica, [1, 2, 3], { preferredLeader: 2, unwilling: [2] });
+  reconciler.run();
+  expect(replica.asked).toEqual([]);
+  reconciler.resignAll();
   expect(replica.asked).toEqual([{ to: 3 }]);
 });

@@ -27,6 +27,8 @@ export interface ReconcilerParts {
   readonly placement: (group: number) => GroupPlacementView | undefined;
   /** What the leader of a group says of it, whoever that is. */
   readonly report: (group: number) => LedGroup | undefined;
+  /** Whether a node takes the lead of a group, as far as it has said. */
+  readonly mayLead: (node: number) => boolean;
   /** Removes a replica of this node with its data, for good. */
   readonly destroy: (group: number, replicaId: number) => void;
   /** A step was refused: the next look tries again. */
@@ -54,7 +56,7 @@ export class Reconciler {
   resignAll(): void {
     for (const replica of this.#parts.replicas()) {
       if (!replica.isLeader) continue;
-      const heir = heirOf(replica);
+      const heir = heirOf(replica, this.#parts.mayLead);
       if (heir !== undefined) this.#try(replica.id, () => replica.transferLeadership(heir));
     }
   }
@@ -84,6 +86,7 @@ export class Reconciler {
 
   #giveToPreferred(replica: Replica, preferred: number | undefined, caughtUp: ReadonlySet<number>): void {
     if (preferred === undefined || preferred === nodeOf(replica.replicaId)) return;
+    if (!this.#parts.mayLead(preferred)) return;
     const to = replica.configuration.voters.find((id) => nodeOf(id) === preferred);
     if (to !== undefined && caughtUp.has(to)) this.#try(replica.id, () => replica.transferLeadership(to));
   }
@@ -108,7 +111,7 @@ export class Reconciler {
   }
 }
 
-function heirOf(replica: Replica): number | undefined {
+function heirOf(replica: Replica, mayLead: (node: number) => boolean): number | undefined {
   return replica
     .progress()
     .find(
@@ -116,6 +119,7 @@ function heirOf(replica: Replica): number | undefined {
         replicaId !== replica.replicaId &&
         caughtUp &&
         active &&
+        mayLead(nodeOf(replicaId)) &&
         replica.configuration.voters.includes(replicaId),
     )?.replicaId;
 }

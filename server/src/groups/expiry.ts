@@ -40,6 +40,13 @@ export class Expiry {
     this.#timer.unref();
   }
 
+  /** The same, also where the clock was set ahead while the timer slept. */
+  look(group: Group): void {
+    const due_ms = group.state.nextDue_ms();
+    if (due_ms !== undefined && due_ms <= group.now()) this.#timerAt_ms = Number.POSITIVE_INFINITY;
+    this.arm(group);
+  }
+
   /** Ends the sessions of the group that were idle for too long, along with what is due. */
   sweepSessions(group: Group): void {
     if (group.state.sessions.size > 0) this.#propose(group, this.#sessionIdleTimeout_ms);

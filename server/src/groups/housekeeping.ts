@@ -47,7 +47,7 @@ export class Housekeeping {
     const sweep = this.#looks % SESSION_SWEEP_LOOKS === 0;
     for (const group of groups) {
       if (sweep) expiry.sweepSessions(group);
-      expiry.arm(group);
+      expiry.look(group);
     }
     checkpoints.writeIfDue(true);
     // Writes that wait for room are refused once there is none to wait for.

@@ -51,7 +51,7 @@ test('every call fails in its time and names who is missing, stale reads go on, 
   await Promise.all(
     Object.entries(calls).flatMap(([name, call]) =>
       // Longer and shorter than a call looks for a leader, and without a bound.
-      [6_000, 1_000, 300, undefined].map(async (timeout_ms) => {
+      [6_000, 2_000, undefined].map(async (timeout_ms) => {
         const failure = await call(timeout_ms).catch((error: unknown) => error);
         expect([name, timeout_ms, failure]).toEqual([name, timeout_ms, expect.objectContaining(isNoQuorum)]);
       }),
