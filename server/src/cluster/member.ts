@@ -3,6 +3,7 @@
  * together. Decides little itself: replicas follow the control state (reconciler.ts), the control state follows the
  * balancer (balancer.ts), and calls follow the leaders (forwarding.ts).
  */
+import { CheckpointAbandonedError } from '../groups/checkpoints.ts';
 import type { Group } from '../groups/group.ts';
 import type { GroupHost } from '../groups/host.ts';
 import type { Health } from '../observe/health.ts';
@@ -202,9 +203,11 @@ export class Member implements Leadership {
       report: (group) => this.#reporting.led(group),
       destroy: (group, replicaId) => {
         logger.info({ group }, 'the group has moved to other nodes: its data here is removed');
-        this.#host
-          ?.destroy(group, replicaId)
-          .catch((error: unknown) => options.reportBug(error, `removing group ${group}`));
+        this.#host?.destroy(group, replicaId).catch((error: unknown) => {
+          // The node stops: its next start completes the removal.
+          if (!(error instanceof CheckpointAbandonedError))
+            options.reportBug(error, `removing group ${group}`);
+        });
       },
       onRefused: (group, error) => logger.debug({ group, err: error }, 'a change of replicas has to wait'),
     });
