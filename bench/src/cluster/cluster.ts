@@ -205,6 +205,8 @@ export class BenchCluster implements AsyncDisposable {
   async #run(node: BenchNode, flags: readonly string[], isMember: boolean): Promise<void> {
     const { nodeId, folder, address } = node;
     const port = address === '' ? 0 : Number(address.split(':').at(-1));
+    // One that was killed is over, and lets go of what it holds.
+    await node.process?.stop();
     node.process = await ServerProcess.start(this.#options, {
       folder,
       port,
