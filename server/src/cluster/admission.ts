@@ -1,7 +1,7 @@
 /**
  * How a node comes to belong to a cluster: it founds one, joins one, or was a member before. Two clusters are never
  * merged, and where a node can find out that it would make a second one of the first, it does not
- * (docs/decisions/023-second-foundings.md).
+ * (docs/decisions/024-second-foundings.md).
  */
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';

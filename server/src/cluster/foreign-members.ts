@@ -2,7 +2,7 @@
  * Members of another cluster that take this node for one of theirs. Either an address is used again, or a founder lost its
  * data folder and `--bootstrap`, which its unit file still says, has made a second, empty cluster of it. In the second
  * case clients would get nothing from it where they get their data from the others, so it ends
- * (docs/decisions/023-second-foundings.md).
+ * (docs/decisions/024-second-foundings.md).
  */
 import type { Logger } from '../observe/logger.ts';
 import type { ControlView } from '../state/control/control-machine.ts';

@@ -1,6 +1,6 @@
 /**
  * A mark in the data folder of a founder that turned out to be a member of another cluster, with its folder emptied: the
- * next start must not serve the empty cluster again (docs/decisions/023-second-foundings.md).
+ * next start must not serve the empty cluster again (docs/decisions/024-second-foundings.md).
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
