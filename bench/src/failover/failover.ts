@@ -42,7 +42,8 @@ export async function failover(options: BenchOptions, print: (line: string) => v
   for (const program of programs) build(program);
   await using cluster = await BenchCluster.start(options, NODES);
   const { what } = cluster;
-  print(header(environment(options.dataDir), { what, fsync: options.fsync, seconds: options.seconds }));
+  const { fsync, seconds } = options;
+  print(header(environment(options.dataDir), { what, fsync, seconds, nodes: NODES }));
   print(`\nLongest time in which some of ${options.lanes} lanes had no success, in seconds\n\n${TITLES}`);
   const results: FailoverResult[] = [];
   for (const program of programs) {

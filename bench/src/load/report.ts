@@ -18,9 +18,11 @@ export interface Setup {
   readonly what: 'bundle' | 'source';
   readonly fsync: 'always' | 'interval';
   readonly seconds: number;
+  /** Default 1. */
+  readonly nodes?: number;
 }
 
-export function header(environment: Environment, { what, fsync, seconds }: Setup): string {
+export function header(environment: Environment, { what, fsync, seconds, nodes = 1 }: Setup): string {
   const { cpu, cores, memoryBytes, system, node, fileSystem, load, commit } = environment;
   const syncs = `${environment.fdatasync_p50_ms.toFixed(2)} ms p50, ${environment.fdatasync_p99_ms.toFixed(2)} ms p99`;
   const warnings = [
@@ -35,7 +37,7 @@ export function header(environment: Environment, { what, fsync, seconds }: Setup
       : []),
   ];
   return [
-    `gomsg ${commit ?? ''}, from ${what === 'bundle' ? 'the bundle in dist/' : 'its sources'}, one node, fsync=${fsync}`,
+    `gomsg ${commit ?? ''}, from ${what === 'bundle' ? 'the bundle in dist/' : 'its sources'}, ${nodes === 1 ? 'one node' : `${nodes} nodes`}, fsync=${fsync}`,
     `machine   ${cores} × ${cpu}, ${(memoryBytes / 2 ** 30).toFixed(1)} GiB, ${system}, load ${load.toFixed(2)}`,
     `disk      ${fileSystem}, append 4 KiB + fdatasync: ${syncs}`,
     `node      ${node}; load from a second process on the same machine, ${seconds} s a row after a warm-up`,
