@@ -281,6 +281,11 @@ export class Group implements ServiceGroup {
     this.#core.wake(silentTicks);
   }
 
+  /** The node of the leader is gone: no need to wait for a silence to show it. */
+  leaderGone(): void {
+    this.#core.leaderGone();
+  }
+
   /** One unit of the clock of elections has passed. */
   tick(): void {
     this.#core.tick();

@@ -1,6 +1,7 @@
 /**
  * The clock of elections. A leader that dies is replaced within 2 s: its followers wait 0.8 to 1.6 s for a sign of it,
- * then one of them asks for votes, which takes two rounds of messages and one sync of the log.
+ * then one of them asks for votes, which takes two rounds of messages and one sync of the log. Where its process ended and
+ * its links with it, they wait 0.2 to 1 s (`silence.ts`).
  *
  * Shorter would take a busy machine for a dead one: a leader whose event loop stands still for less than 0.6 s keeps its
  * place. Longer between heartbeats saves little: those of a quiet group are all that it costs.

@@ -29,6 +29,7 @@ import {
   handleSnapshotReport,
   sendHeartbeatResponse,
   sendHeartbeats,
+  tellLateCommits,
 } from './replication.ts';
 import { type Leadership, RaftState } from './state.ts';
 import { type RaftStatus, statusOf } from './status.ts';
@@ -233,6 +234,7 @@ export class RaftCore {
     const { electionTicks, heartbeatTicks, checkQuorum } = state.options;
     state.electionElapsed++;
     state.quietTicks++;
+    tellLateCommits(state, leadership);
     if (state.electionElapsed >= electionTicks) {
       state.electionElapsed = 0;
       abortTransfer(leadership);
@@ -360,6 +362,18 @@ export class RaftCore {
    */
   wake(silentTicks: number): void {
     wakeAfterSilence(this.state, silentTicks);
+  }
+
+  /**
+   * The owner knows better than by silence that the leader is gone, such as by its connection that ended: this node stands
+   * in the way of no election any more, and begins one itself after the random part of its timeout. No effect where no
+   * leader is known.
+   */
+  leaderGone(): void {
+    const { state } = this;
+    if (state.role !== 'follower' || state.leader === NO_NODE) return;
+    wake(state);
+    state.electionElapsed = Math.max(state.electionElapsed, state.options.electionTicks);
   }
 
   /** Messages to `peer` could not be sent: what was under way is taken for lost. */

@@ -60,8 +60,8 @@ export interface RaftOptions {
    */
   readonly hibernateAfterTicks?: number;
   /**
-   * Tells a follower of a commit and nothing else at most once between two heartbeats, of further ones along with entries or
-   * the heartbeat: under load such appends and their answers would be half of all messages. Followers then apply that much
+   * Tells a follower of a commit and nothing else at most once a tick, of further ones along with entries or the
+   * heartbeat: under load such appends and their answers would be half of all messages. Followers then apply that much
    * later; clients do not wait for them. Default false.
    */
   readonly sparseCommits?: boolean;

@@ -16,7 +16,7 @@ export class Progress {
   next: number;
   /** Highest commit index sent. A hint to save messages, never a safety matter. */
   sentCommit = 0;
-  /** An append told it of a commit and of nothing else since the last heartbeat. */
+  /** An append told it of a commit and of nothing else since the last tick. */
   toldCommitAlone = false;
   pendingSnapshot = 0;
   /** Nothing is sent until an answer, a heartbeat's answer included. */

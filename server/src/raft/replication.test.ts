@@ -31,7 +31,7 @@ describe('replication', () => {
       sent.filter((message) => message.type === 'append' && message.to === to && message.entries.length === 0)
         .length;
 
-    test('a follower is told of one commit by itself at once, of further ones by the heartbeat', () => {
+    test('a follower is told of one commit by itself at once, of further ones by the next tick', () => {
       const cluster = new Cluster([1, 2, 3], { sparseCommits: true }).elect(1).pass(1);
       cluster.sent = [];
       for (const text of ['a', 'b', 'c']) cluster.propose(1, text).run();

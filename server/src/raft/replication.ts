@@ -30,6 +30,15 @@ function mayTellCommitAlone(state: RaftState, peer: Progress): boolean {
   return !(state.options.sparseCommits && peer.toldCommitAlone);
 }
 
+/** Another tick: whoever was told of a commit by itself may be told of the next. */
+export function tellLateCommits(state: RaftState, leadership: Leadership): void {
+  if (!state.options.sparseCommits) return;
+  for (const peer of leadership.tracker.peers) {
+    peer.toldCommitAlone = false;
+    if (peer.canLearnCommit(state.log.committed)) leadership.appendsDue = true;
+  }
+}
+
 /** False when nothing was sent. */
 function sendAppend(state: RaftState, peer: Progress, evenIfEmpty: boolean): boolean {
   if (peer.isBlocked()) return false;
@@ -75,10 +84,7 @@ function sendSnapshot(state: RaftState, peer: Progress): boolean {
 /** To every member: the heartbeat of the clock, which also repeats a read round whose messages were lost. */
 export function sendHeartbeats(state: RaftState, leadership: Leadership): void {
   leadership.readRoundDue = false;
-  for (const peer of leadership.tracker.peers) {
-    peer.toldCommitAlone = false;
-    sendHeartbeat(state, leadership, peer);
-  }
+  for (const peer of leadership.tracker.peers) sendHeartbeat(state, leadership, peer);
 }
 
 /** To voters alone: learners confirm no reads. */

@@ -149,6 +149,8 @@ export class SimulatedHosts {
   #streams: { readonly ends: readonly number[]; readonly fail: (error: Error) => void }[] = [];
   /** Links that are cut, as `from-to`. */
   readonly #cut = new Set<string>();
+  /** Links that a node sees ended while messages arrive by the other direction's, as `from-to`. */
+  readonly #ended = new Set<string>();
 
   constructor(options: HostsOptions = {}) {
     this.#options = options;
@@ -266,6 +268,11 @@ export class SimulatedHosts {
     }
   }
 
+  /** A node's link to another ends; messages arrive all the same. */
+  unlink(from: number, to: number): void {
+    this.#ended.add(`${from}-${to}`);
+  }
+
   /** Cuts one link in one direction. */
   cut(from: number, to: number): void {
     this.#cut.add(`${from}-${to}`);
@@ -289,7 +296,7 @@ export class SimulatedHosts {
       pulse: () => this.#pulse(number),
       silence_ms: (other) => (this.now - (node.heard.get(other) ?? Number.NEGATIVE_INFINITY)) * TICK_MS,
       // A machine that stops takes its links with it; what is cut is not noticed but by the silence.
-      isLinked: (other) => this.node(other).up,
+      isLinked: (other) => this.node(other).up && !this.#ended.has(`${number}-${other}`),
       addressOf: (replicaId) => {
         const to = nodeOf(replicaId);
         return this.nodes[to - 1] && { nodeId: `node${to}`, address: `127.0.0.1:${9000 + to}` };
