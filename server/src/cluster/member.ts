@@ -346,7 +346,7 @@ export class Member implements Leadership {
   noLeader(group: number): Failure {
     const voters = this.#directory.control.placement(group)?.desired.voters.map(nodeOf) ?? [];
     const silent = voters.filter((node) => node !== this.self && !this.#reports.isAlive(node));
-    const names = silent.map((node) => this.#directory.nameOf(node));
+    const names = silent.map((node) => this.#directory.nameOf(node)).sort();
     const missing =
       names.length > 0 ? `: ${names.join(' and ')} ${names.length > 1 ? 'do' : 'does'} not answer` : '';
     return {

@@ -47,8 +47,9 @@ function reconcilerOf(
   {
     preferredLeader,
     reported,
+    settled = true,
     unwilling = [],
-  }: { preferredLeader?: number; reported?: number[]; unwilling?: number[] } = {},
+  }: { preferredLeader?: number; reported?: number[]; settled?: boolean; unwilling?: number[] } = {},
 ) {
   const destroyed: number[] = [];
   const refused: unknown[] = [];
@@ -63,7 +64,7 @@ function reconcilerOf(
   const reconciler = new Reconciler({
     replicas: () => [replica],
     placement: () => placement,
-    report: () => reported && create(LedGroupSchema, { group: 1, voters: reported.map(BigInt) }),
+    report: () => reported && create(LedGroupSchema, { group: 1, voters: reported.map(BigInt), settled }),
     mayLead: (node) => !unwilling.includes(node),
     destroy: (group) => destroyed.push(group),
     onRefused: (_group, error) => refused.push(error),
@@ -111,6 +112,9 @@ test('a replica that is not to be here goes when its group says that it goes on 
     reconciler.run();
     expect(destroyed).toEqual([]);
   }
+  const early = reconcilerOf(replica, [1, 2], { reported: [1, 2], settled: false });
+  early.reconciler.run();
+  expect(early.destroyed).toEqual([]);
   const { reconciler, destroyed } = reconcilerOf(replica, [1, 2], { reported: [1, 2] });
   reconciler.run();
   expect(destroyed).toEqual([1]);

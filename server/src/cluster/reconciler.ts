@@ -92,13 +92,13 @@ export class Reconciler {
   }
 
   /**
-   * Not to be here, and the group goes on without it: its leader, whose term has committed, says that it is no member.
-   * Until that is known its vote may be needed.
+   * Not to be here, and the group goes on without it: its leader says that it is no member, and that a majority knows so.
+   * Until then its vote may be needed, or what it tells those that ask for votes.
    */
   #isSuperfluous({ id, replicaId }: Replica, { desired }: GroupPlacementView): boolean {
     if (desired.voters.includes(replicaId) || desired.learners.includes(replicaId)) return false;
     const report = this.#parts.report(id);
-    if (report === undefined) return false;
+    if (report === undefined || !report.settled) return false;
     return ![...report.voters, ...report.votersOutgoing, ...report.learners].includes(BigInt(replicaId));
   }
 

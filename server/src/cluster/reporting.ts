@@ -120,7 +120,7 @@ export class Reporting {
   #ledGroup(group: Group): MessageInitShape<typeof LedGroupSchema> {
     const { voters, votersOutgoing, learners } = group.configuration;
     const status = group.status();
-    const { commit, lastIndex } = status;
+    const { commit, lastIndex, configurationSettled } = status;
     const progress = progressOf(status);
     const load = this.#load.of(group.id);
     return {
@@ -130,6 +130,7 @@ export class Reporting {
       voters: voters.map(BigInt),
       votersOutgoing: votersOutgoing.map(BigInt),
       learners: learners.map(BigInt),
+      settled: configurationSettled,
       caughtUp: progress
         .filter(({ caughtUp, active }) => caughtUp && active)
         .map((member) => BigInt(member.replicaId)),

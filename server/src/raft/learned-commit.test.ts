@@ -142,7 +142,7 @@ test('a voter behind in its term, with the longer log, learns from a pre-vote th
   change('add-learner');
   cluster.run();
   const { lastIndex } = cluster.core(1);
-  // 1 makes 2 a voter, alone as it is, and stops. 2 has of this what left before, with an entry that 1 lost.
+  // 1 makes 2 a voter, alone as it is, and stops. 2 has of this what left before, with an entry of 1's that 1 lost.
   cluster.isolate(1);
   change('add-voter');
   cluster.run().replica(1).flush();
@@ -157,7 +157,8 @@ test('a voter behind in its term, with the longer log, learns from a pre-vote th
     previousTerm: 1,
     entries: [
       { index: lastIndex + 1, term: 1, kind: EntryKind.CONFIGURATION, data },
-      { index: lastIndex + 2, term: 1, kind: EntryKind.NORMAL, data: new TextEncoder().encode('a') },
+      { index: lastIndex + 2, term: 1, kind: EntryKind.NO_OP, data: new Uint8Array() },
+      { index: lastIndex + 3, term: 1, kind: EntryKind.NORMAL, data: new TextEncoder().encode('a') },
     ],
     commit: lastIndex,
   });
@@ -166,10 +167,10 @@ test('a voter behind in its term, with the longer log, learns from a pre-vote th
   cluster.run().heal();
   expect(cluster.core(1).status()).toMatchObject({
     term: 2,
-    lastIndex: lastIndex + 1,
+    lastIndex: lastIndex + 2,
     commit: lastIndex + 1,
   });
-  expect(cluster.core(2).status()).toMatchObject({ term: 1, lastIndex: lastIndex + 2, commit: lastIndex });
+  expect(cluster.core(2).status()).toMatchObject({ term: 1, lastIndex: lastIndex + 3, commit: lastIndex });
   expect(cluster.core(2).configuration).toMatchObject({ voters: [1], learners: [2] });
 
   cluster.pass(100);

@@ -8,7 +8,7 @@ import {
   isJoint,
   isVoter,
 } from './configuration.ts';
-import { type Entry, type EntryId, EntryKind, NO_NODE } from './entry.ts';
+import { type Entry, type EntryId, EntryKind, NO_DATA, NO_NODE } from './entry.ts';
 import { ConfigurationRefusedError } from './errors.ts';
 import type { Leadership, RaftState } from './state.ts';
 
@@ -64,8 +64,20 @@ function switchTo(state: RaftState, configuration: Configuration): void {
   state.advanceCommit(leadership);
   leadership.appendsDue = true;
   if (!configuration.voters.includes(leadership.transferTarget)) leadership.transferTarget = NO_NODE;
+  if (!isJoint(configuration)) {
+    // The way out of a joint configuration may be known to this leader alone, and it may die next.
+    leadership.settledIndex = state.appendOwn(leadership, EntryKind.NO_OP, NO_DATA).index;
+  }
   // Reads that waited for a voter that is gone are settled by those that stay.
   leadership.reads.confirm(leadership.tracker.agreedReadPosition(), state.readStates);
+}
+
+/**
+ * Whether replicas that the configuration in effect leaves out may go for good: a majority knows of it, so that whoever
+ * dies, those that stay elect among themselves. Before that they may still count votes by the configuration before.
+ */
+export function isSettled(state: RaftState, leadership: Leadership): boolean {
+  return !isJoint(state.configuration) && state.log.committed >= leadership.settledIndex;
 }
 
 /**

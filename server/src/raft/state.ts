@@ -24,6 +24,11 @@ export class Leadership {
    * holds one, so it starts at the end of its log.
    */
   pendingConfigurationIndex: number;
+  /**
+   * First entry proposed since the latest configuration took effect here. Whoever holds it was told along with it that the
+   * configuration is committed, so once it is committed itself a majority knows.
+   */
+  settledIndex: number;
   /** Payload bytes proposed in this term and not yet handed out as committed. */
   uncommittedBytes = 0;
   /**
@@ -44,6 +49,7 @@ export class Leadership {
     this.tracker = new Tracker(options, state.configuration, log.lastIndex, log.persisted);
     this.reads = new ReadQueue(options.maxPendingReads);
     this.pendingConfigurationIndex = log.lastIndex;
+    this.settledIndex = log.lastIndex + 1;
   }
 }
 

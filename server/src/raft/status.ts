@@ -1,6 +1,7 @@
 /** A picture of a replica for operators, metrics and tests. */
 import type { Configuration } from './configuration.ts';
 import { NO_NODE } from './entry.ts';
+import { isSettled } from './membership.ts';
 import type { Role } from './ready.ts';
 import type { RaftState } from './state.ts';
 
@@ -42,6 +43,8 @@ export interface RaftStatus {
   /** Highest index durable here. */
   readonly persisted: number;
   readonly configuration: Configuration;
+  /** A majority knows that the configuration is in effect; false unless leader. */
+  readonly configurationSettled: boolean;
   /** The node leadership is being handed to; 0 when none. */
   readonly transferTarget: number;
   /** Payload bytes proposed here and not yet committed. */
@@ -65,6 +68,7 @@ export function statusOf(state: RaftState): RaftStatus {
     lastIndex: log.lastIndex,
     persisted: log.persisted,
     configuration: state.configuration,
+    configurationSettled: leadership !== undefined && isSettled(state, leadership),
     transferTarget: leadership?.transferTarget ?? NO_NODE,
     uncommittedBytes: leadership?.uncommittedBytes ?? 0,
     pendingReads: leadership?.reads.size ?? 0,

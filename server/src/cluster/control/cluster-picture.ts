@@ -10,6 +10,7 @@ export interface HeardGroup {
   readonly voters: readonly bigint[];
   readonly votersOutgoing: readonly bigint[];
   readonly learners: readonly bigint[];
+  readonly settled: boolean;
   readonly caughtUp: readonly bigint[];
 }
 
@@ -71,5 +72,7 @@ function groupReport(group: number, hearsay: Hearsay): GroupReport | undefined {
     led.heard.caughtUp,
   ].map((replicas) => replicas.map(Number)) as [number[], number[], number[], number[]];
   const leader = [...voters, ...votersOutgoing].find((replica) => nodeOf(replica) === led.node);
-  return leader === undefined ? undefined : { leader, voters, votersOutgoing, learners, caughtUp };
+  if (leader === undefined) return undefined;
+  const { settled } = led.heard;
+  return { leader, voters, votersOutgoing, learners, settled, caughtUp };
 }

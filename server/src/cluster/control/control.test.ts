@@ -20,6 +20,8 @@ class ObedientCluster {
   readonly down = new Map<number, number>();
   readonly refusals: unknown[] = [];
   refusal: ErrorReason | undefined;
+  /** Whether the voters of all groups know who they are. */
+  settled = true;
   now_ms = 0;
   /** Of every group that has none of its own in `loads`. */
   load: GroupLoad | undefined;
@@ -41,6 +43,7 @@ class ObedientCluster {
         voters: replicas(desired.voters),
         votersOutgoing: [],
         learners: replicas(desired.learners),
+        settled: this.settled,
         caughtUp: replicas([...desired.voters, ...desired.learners]),
       };
       return { node, heard };
@@ -109,8 +112,13 @@ it('nodes that joined get replicas, votes and leaders; one that leaves gives all
 
   await cluster.found(4);
   await cluster.proposals.markLeaving(2, true);
+  cluster.settled = false;
   await cluster.balance();
   expect(votersOf(cluster)).toEqual(Array.from({ length: 5 }, () => [1, 3, 4]));
+  // Its vote may still be needed.
+  expect(cluster.control.member(2)).toMatchObject({ standing: 'leaving' });
+  cluster.settled = true;
+  await cluster.balance();
   expect(cluster.control.member(2)).toMatchObject({ standing: 'left' });
   expect(cluster.refusals).toEqual([]);
 });

@@ -20,6 +20,8 @@ export interface GroupReport {
   /** The outgoing majority while a change is under way, else empty. */
   readonly votersOutgoing: readonly number[];
   readonly learners: readonly number[];
+  /** A majority of the voters knows that they are those: the group goes on without whoever is no member. */
+  readonly settled: boolean;
   /** Members that have nearly the whole log and answer, the leader among them. */
   readonly caughtUp: readonly number[];
 }

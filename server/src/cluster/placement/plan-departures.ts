@@ -8,11 +8,11 @@ export function planDepartures({ nodes, groups, control }: ClusterPicture): numb
   if (leaving.length === 0) return [];
   const needed = new Set<number>();
   for (const group of groups) {
-    // What a group without a leader has cannot be known.
-    if (group.report === undefined) return [];
+    // What a group without a leader has cannot be known; one that is not settled may need whom it has left out.
+    if (!group.report?.settled) return [];
     for (const replica of [...replicasOf(group), ...group.report.learners]) needed.add(nodeOf(replica));
   }
-  if (control.report === undefined) return [];
+  if (!control.report?.settled) return [];
   for (const replica of replicasOf(control)) needed.add(nodeOf(replica));
   return leaving.filter((node) => !needed.has(node)).sort((a, b) => a - b);
 }

@@ -223,6 +223,7 @@ export class SimulatedCluster {
             voters: configuration.voters,
             votersOutgoing: configuration.votersOutgoing,
             learners: configuration.learners,
+            settled: configuration.votersOutgoing.length === 0,
             caughtUp: [...caughtUp].filter((replica) => this.#isUp(replica)),
           };
     return { group, epoch, desired: desired.voters, preferredLeader, report, load };

@@ -43,6 +43,8 @@ export class MemberChanges {
   }
 
   #destroyRemoved(group: Group): void {
+    const { configurationSettled } = group.status();
+    if (!configurationSettled) return;
     const there = members(group.configuration);
     for (const node of this.#hosts.nodes) {
       const own = node.up ? node.host.group(1) : undefined;

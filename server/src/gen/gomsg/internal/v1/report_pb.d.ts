@@ -137,6 +137,13 @@ export declare type LedGroup = Message<"gomsg.internal.v1.LedGroup"> & {
    * @generated from field: gomsg.internal.v1.GroupLoad load = 9;
    */
   load?: GroupLoad | undefined;
+
+  /**
+   * A majority of the voters knows of this membership: replicas that are not in it are not needed any more.
+   *
+   * @generated from field: bool settled = 10;
+   */
+  settled: boolean;
 };
 
 /**
