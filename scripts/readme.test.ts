@@ -21,7 +21,7 @@ const VARYING: readonly [RegExp, string][] = [
   [/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uuid>'],
   [/node-[0-9a-f]{8}/g, '<node>'],
   [/(localhost|127\.0\.0\.1):\d+/g, '<address>'],
-  [/"(term|commitIndex|appliedIndex|flushedIndex)":"\d+"/g, '"$1":"<n>"'],
+  [/"(term|commitIndex|appliedIndex|flushedIndex|bytes)":"\d+"/g, '"$1":"<n>"'],
 ];
 
 /** Notes that commands write only when standard error is a terminal. */
