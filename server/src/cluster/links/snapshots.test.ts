@@ -36,6 +36,31 @@ function send(
   return from.links.sendSnapshot(5, snapshotMessage(from.number, to.number), chunks, signal);
 }
 
+const HELD_CHUNKS = 160;
+
+/** Sends a snapshot that the other side does not read until `take`. Resolves once nothing more can be on its way. */
+async function heldSnapshot(from: LinkedNode, to: LinkedNode) {
+  const go = Promise.withResolvers<void>();
+  to.onSnapshot = async (_group, _message, chunks) => {
+    await go.promise;
+    await readAll(chunks);
+  };
+  let given = 0;
+  const chunks = chunksOf(HELD_CHUNKS, 256 * 1024, () => {
+    given++;
+  });
+  const sent = send(from, to, chunks);
+  await untilStill(() => given);
+  return {
+    /** Chunks that the sender was asked for. */
+    given: () => given,
+    take: (): Promise<void> => {
+      go.resolve();
+      return sent;
+    },
+  };
+}
+
 describe('a snapshot', () => {
   test('arrives whole, with its message, before the sender is told so', async () => {
     const [one, two] = (await openNodes(2)) as [LinkedNode, LinkedNode];
@@ -64,42 +89,15 @@ describe('a snapshot', () => {
 
   test('is read no faster than it is taken', async () => {
     const [one, two] = (await openNodes(2)) as [LinkedNode, LinkedNode];
-    const go = Promise.withResolvers<void>();
-    two.onSnapshot = async (_group, _message, chunks) => {
-      await go.promise;
-      await readAll(chunks);
-    };
-    let given = 0;
-    const sent = send(
-      one,
-      two,
-      chunksOf(160, 256 * 1024, () => {
-        given += 1;
-      }),
-    );
-    await untilStill(() => given);
-    expect(given).toBeLessThan(100);
-    go.resolve();
-    await sent;
-    expect(given).toBe(160);
+    const { given, take } = await heldSnapshot(one, two);
+    expect(given()).toBeLessThan(HELD_CHUNKS / 2);
+    await take();
+    expect(given()).toBe(HELD_CHUNKS);
   });
 
   test('that is not taken for a while holds up no messages', async () => {
     const [one, two] = (await openNodes(2)) as [LinkedNode, LinkedNode];
-    const go = Promise.withResolvers<void>();
-    two.onSnapshot = async (_group, _message, chunks) => {
-      await go.promise;
-      await readAll(chunks);
-    };
-    let given = 0;
-    const sent = send(
-      one,
-      two,
-      chunksOf(160, 256 * 1024, () => {
-        given += 1;
-      }),
-    );
-    await untilStill(() => given);
+    const { take } = await heldSnapshot(one, two);
     for (let index = 1; index <= 100; index++) {
       one.links.send(3, {
         type: 'append',
@@ -114,8 +112,7 @@ describe('a snapshot', () => {
     }
     one.links.flush();
     await vi.waitFor(() => expect(two.received).toHaveLength(100), WAIT);
-    go.resolve();
-    await sent;
+    await take();
   });
 
   test('that the other side refuses says why, and its source is closed', async () => {
