@@ -14,13 +14,12 @@ import { Health } from './observe/health.ts';
 import type { Logger } from './observe/logger.ts';
 import { NodeMetrics } from './observe/node-metrics.ts';
 import { clusterMethods } from './services/cluster-service.ts';
-import { ErrorReason, GomsgError } from './services/errors.ts';
+import { GomsgError, SHUTTING_DOWN } from './services/errors.ts';
 import { kvMethods } from './services/kv-service.ts';
 import type { Method } from './services/method.ts';
 import { queueMethods } from './services/queue-service.ts';
 import { sessionMethods } from './services/session-service.ts';
 import { streamServer } from './services/stream-service.ts';
-import type { Failure } from './state/failure.ts';
 import { type LmdbStoreOptions, openLmdbStore } from './storage/lmdb-store.ts';
 import { openMemoryStore } from './storage/memory-store.ts';
 import type { Store, StoreEvents } from './storage/store.ts';
@@ -62,12 +61,6 @@ export interface RunningNode {
   /** Finishes what was taken, writes everything out, closes. Calling it again only waits. */
   stop(): Promise<void>;
 }
-
-/** What calls get that wait for something which may not come while the node stops. */
-const SHUTTING_DOWN: Failure = {
-  reason: ErrorReason.DRAINING,
-  message: 'the node is shutting down; use another node, or this one once it is back',
-};
 
 /** Entries that the log keeps in memory: followers are fed from there, and a node that runs alone has none. */
 const LONE_LOG_CACHE_BYTES = 1024 * 1024;

@@ -16,6 +16,7 @@ const NOT_LEADER: Failure = { reason: ErrorReason.NOT_LEADER, message: 'another 
 /** One group, whose leader the test names. */
 class OneGroup implements Leadership {
   readonly self = 1;
+  isOver = false;
   leader: number | undefined;
   replica = true;
   readonly #listeners = new Set<() => void>();
@@ -45,7 +46,7 @@ class OneGroup implements Leadership {
     return this.#listeners.size;
   }
 
-  elect(leader: number): void {
+  elect(leader: number | undefined): void {
     this.leader = leader;
     for (const listener of [...this.#listeners]) listener();
   }
@@ -163,6 +164,18 @@ describe('a call', () => {
         message: expect.stringContaining('node2 and node3'),
       },
     );
+  });
+
+  test('waits for nobody any more when the node stops', async () => {
+    const group = new OneGroup(undefined);
+    const refused = expect(whoAnswers(node(group).methods)).rejects.toMatchObject({
+      reason: ErrorReason.NO_QUORUM,
+    });
+    group.isOver = true;
+    group.elect(undefined);
+    await refused;
+    await expect(whoAnswers(node(group).methods)).rejects.toMatchObject({ reason: ErrorReason.NO_QUORUM });
+    expect(group.waiting).toBe(0);
   });
 
   test('is not tried again when it may have been carried out', async () => {

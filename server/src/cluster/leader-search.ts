@@ -20,14 +20,14 @@ export const RETRY_PAUSE_MS = 50;
 
 /** One call's search. Its time begins with the first refusal. */
 export class LeaderSearch {
-  readonly #leadership: Pick<Leadership, 'leaderOf' | 'onLeaderChange'>;
+  readonly #leadership: Pick<Leadership, 'leaderOf' | 'onLeaderChange' | 'isOver'>;
   readonly #caller: Pick<CallContext, 'deadline_ms' | 'signal'> | undefined;
   /** On the clock that is never set. */
   #until_ms = 0;
 
   /** @param caller who waits for the call; undefined = nobody can give it up */
   constructor(
-    leadership: Pick<Leadership, 'leaderOf' | 'onLeaderChange'>,
+    leadership: Pick<Leadership, 'leaderOf' | 'onLeaderChange' | 'isOver'>,
     caller: Pick<CallContext, 'deadline_ms' | 'signal'> | undefined,
   ) {
     this.#leadership = leadership;
@@ -37,14 +37,14 @@ export class LeaderSearch {
   /**
    * Calls back once, when it is worth another look for the group's leader, or when the caller gives up.
    *
-   * @returns false without a callback when the time is over or the caller is gone
+   * @returns false without a callback when the time is over, the caller is gone, or this node stops
    */
   again(group: number, look: () => void): boolean {
     const caller = this.#caller;
     const now_ms = performance.now();
     if (this.#until_ms === 0) this.#until_ms = now_ms + Math.min(LEADER_SEARCH_MS_MAX, timeFor(caller));
     const left_ms = this.#until_ms - now_ms;
-    if (left_ms <= 0 || caller?.signal.aborted) return false;
+    if (left_ms <= 0 || caller?.signal.aborted || this.#leadership.isOver) return false;
     const isKnown = this.#leadership.leaderOf(group) !== undefined;
     this.#whenItChanges(group, isKnown ? Math.min(RETRY_PAUSE_MS, left_ms) : left_ms, look);
     return true;

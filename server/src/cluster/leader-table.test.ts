@@ -36,6 +36,18 @@ test('a node that is gone leads nothing', () => {
   expect(table.leaderOf(5)).toBeUndefined();
 });
 
+test('whoever waits for a leader is called back at the end', () => {
+  const table = new LeaderTable();
+  const called: number[] = [];
+  const stop = table.onChange(5, () => {
+    called.push(5);
+    stop();
+  });
+  table.onChange(6, () => called.push(6));
+  table.end();
+  expect(called).toEqual([5, 6]);
+});
+
 test('a later term without a leader makes an older claim void, an earlier one does not', () => {
   const table = new LeaderTable();
   table.claims(1, [{ group: 5, term: 3 }]);

@@ -54,6 +54,11 @@ export class LeaderTable {
     this.claims(node, []);
   }
 
+  /** Nothing more will be known: calls back whoever listens. */
+  end(): void {
+    for (const listeners of [...this.#listeners.values()]) for (const listener of [...listeners]) listener();
+  }
+
   onChange(group: number, listener: () => void): () => void {
     const listeners = this.#listeners.get(group) ?? new Set();
     this.#listeners.set(group, listeners.add(listener));

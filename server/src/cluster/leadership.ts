@@ -15,6 +15,8 @@ export interface Leadership {
   hasReplica(group: number): boolean;
   /** Calls back at every change of what is known about a group's leader. Returns what ends that. */
   onLeaderChange(group: number, listener: () => void): () => void;
+  /** This node stops and has no way to the others any more: whoever waits for a leader here waits in vain. */
+  readonly isOver: boolean;
   /** Why a group has no leader, for people: which nodes are missing. */
   noLeader(group: number): Failure;
 }

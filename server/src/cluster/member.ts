@@ -10,7 +10,7 @@ import type { Health } from '../observe/health.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { NodeMetrics } from '../observe/node-metrics.ts';
 import { type Message, makeConfiguration, type SnapshotMessage } from '../raft/index.ts';
-import { ErrorReason } from '../services/errors.ts';
+import { ErrorReason, SHUTTING_DOWN } from '../services/errors.ts';
 import type { Method, Reply } from '../services/method.ts';
 import { CONTROL_GROUP } from '../state/control/limits.ts';
 import { SLOTS, slotOf } from '../state/crc16.ts';
@@ -304,6 +304,7 @@ export class Member implements Leadership {
     this.#closed = true;
     clearInterval(this.#looking);
     this.links.close();
+    this.#leaders.end();
   }
 
   // --- leadership, as forwarding and routed groups ask for it ---
@@ -343,7 +344,12 @@ export class Member implements Leadership {
     return this.#leaders.onChange(group, listener);
   }
 
+  get isOver(): boolean {
+    return this.#closed;
+  }
+
   noLeader(group: number): Failure {
+    if (this.#closed) return SHUTTING_DOWN;
     const voters = this.#directory.control.placement(group)?.desired.voters.map(nodeOf) ?? [];
     const silent = voters.filter((node) => node !== this.self && !this.#reports.isAlive(node));
     const names = silent.map((node) => this.#directory.nameOf(node)).sort();

@@ -138,6 +138,7 @@ export class SimulatedNodes {
       this.#listeners.set(group, listeners.add(listener));
       return () => listeners.delete(listener);
     },
+    isOver: false,
     noLeader: (group) => ({ reason: ErrorReason.NO_QUORUM, message: `nobody leads group ${group}` }),
   };
 
