@@ -14,7 +14,7 @@ import { Health } from './observe/health.ts';
 import type { Logger } from './observe/logger.ts';
 import { NodeMetrics } from './observe/node-metrics.ts';
 import { clusterMethods } from './services/cluster-service.ts';
-import { GomsgError, SHUTTING_DOWN } from './services/errors.ts';
+import { GomsgError } from './services/errors.ts';
 import { kvMethods } from './services/kv-service.ts';
 import type { Method } from './services/method.ts';
 import { queueMethods } from './services/queue-service.ts';
@@ -23,7 +23,7 @@ import { streamServer } from './services/stream-service.ts';
 import { type LmdbStoreOptions, openLmdbStore } from './storage/lmdb-store.ts';
 import { openMemoryStore } from './storage/memory-store.ts';
 import type { Store, StoreEvents } from './storage/store.ts';
-import type { ReportBug } from './transport/failures.ts';
+import { DRAINING, type ReportBug } from './transport/failures.ts';
 import { healthMethods, probePages } from './transport/health.ts';
 import { InFlight, inFlightLimit } from './transport/interceptors/in-flight.ts';
 import { intercept } from './transport/interceptors/intercept.ts';
@@ -223,7 +223,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
         if (stopped === undefined) {
           health.draining('the node is shutting down');
           stopped = role.resign().then(() => {
-            draining.abort(new GomsgError(SHUTTING_DOWN));
+            draining.abort(new GomsgError(DRAINING));
             return takeDown(undo);
           });
         }

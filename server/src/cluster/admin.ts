@@ -50,11 +50,13 @@ export class Admin implements ClusterAdmin {
    * @throws GomsgError CONDITION_FAILED
    */
   #checkHeirs(number: number, nodeId: string): void {
-    const { control, isUp } = this.#parts;
-    const { cluster, members } = { cluster: control().cluster, members: control().members() };
-    const others = members.filter((member) => member.number !== number && member.standing === 'active');
+    const { isUp } = this.#parts;
+    const control = this.#parts.control();
+    const others = control
+      .members()
+      .filter((member) => member.number !== number && member.standing === 'active');
     const down = others.filter((member) => !isUp(member.number)).map((member) => member.nodeId);
-    const wanted = Math.min(cluster?.replication ?? 0, others.length);
+    const wanted = Math.min(control.cluster?.replication ?? 0, others.length);
     if (down.length === 0 || others.length - down.length >= wanted) return;
     const names = down.join(' and ');
     throw new GomsgError({

@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isLoopback } from '../config/loopback.ts';
 import type { Logger } from '../observe/logger.ts';
 import { LEVEL } from '../state/level.ts';
 import type { TlsOptions } from '../transport/port.ts';
@@ -130,21 +131,20 @@ async function joined(
   return { identity, seeds: members, isFresh: false };
 }
 
-const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
-
 /** The addresses to join at, without this node's own. */
 function otherAddresses({ join, address }: AdmissionOptions): string[] {
   const own = hostAndPort(address);
   return join.filter((other) => {
     const { host, port } = hostAndPort(other);
-    const isSameHost = host === own.host || (LOOPBACK.test(host) && LOOPBACK.test(own.host));
+    const isSameHost = host === own.host || (isLoopback(host) && isLoopback(own.host));
     return !(isSameHost && port === own.port);
   });
 }
 
 function hostAndPort(address: string): { readonly host: string; readonly port: string } {
   const colon = address.lastIndexOf(':');
-  return { host: address.slice(0, colon).toLowerCase(), port: address.slice(colon + 1) };
+  const host = address.slice(0, colon).toLowerCase();
+  return { host: host.replace(/^\[|\]$/g, ''), port: address.slice(colon + 1) };
 }
 
 interface MemberAt {

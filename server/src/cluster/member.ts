@@ -10,14 +10,14 @@ import type { Health } from '../observe/health.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { NodeMetrics } from '../observe/node-metrics.ts';
 import { type Message, makeConfiguration, type SnapshotMessage } from '../raft/index.ts';
-import { ErrorReason, SHUTTING_DOWN } from '../services/errors.ts';
+import { ErrorReason } from '../services/errors.ts';
 import type { Method, Reply } from '../services/method.ts';
 import { CONTROL_GROUP } from '../state/control/limits.ts';
 import { SLOTS, slotOf } from '../state/crc16.ts';
 import type { Failure } from '../state/failure.ts';
 import type { GroupState } from '../state/group-state.ts';
 import { LEVEL, LEVEL_OLDEST, LevelTooNewError } from '../state/level.ts';
-import type { ReportBug } from '../transport/failures.ts';
+import { DRAINING, type ReportBug } from '../transport/failures.ts';
 import type { TlsOptions } from '../transport/port.ts';
 import { Admin } from './admin.ts';
 import { admitNode } from './admitting.ts';
@@ -349,7 +349,7 @@ export class Member implements Leadership {
   }
 
   noLeader(group: number): Failure {
-    if (this.#closed) return SHUTTING_DOWN;
+    if (this.#closed) return DRAINING;
     const voters = this.#directory.control.placement(group)?.desired.voters.map(nodeOf) ?? [];
     const silent = voters.filter((node) => node !== this.self && !this.#reports.isAlive(node));
     const names = silent.map((node) => this.#directory.nameOf(node)).sort();

@@ -1,4 +1,5 @@
 /** What must hold between settings, beyond each one's own range. */
+import { isLoopback } from './loopback.ts';
 import type { ConfigProblem } from './problems.ts';
 import { type Config, NAMED_SETTINGS } from './schema.ts';
 
@@ -96,12 +97,10 @@ function defaultOrigin(field: keyof Config, config: Config): string {
   return `setting --${flag}=${setting.kind.format(config[field])}`;
 }
 
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
-
 /** Choices that are allowed but that the operator should hear about once, at start. */
 export function configWarnings(config: Config): string[] {
   const warnings: string[] = [];
-  if (!LOOPBACK.test(config.host) && config.tlsCa === undefined) {
+  if (!isLoopback(config.host) && config.tlsCa === undefined) {
     warnings.push(
       `listening on ${config.host} without client certificates (--tls-ca): whoever reaches the port can read and write everything`,
     );

@@ -68,9 +68,3 @@ export function errorDetail(failure: Failure): ErrorDetail {
 export function errorDetailBytes(failure: Failure): Uint8Array {
   return toBinary(ErrorDetailSchema, errorDetail(failure));
 }
-
-/** What calls get that wait for something which may not come while the node stops. */
-export const SHUTTING_DOWN: Failure = {
-  reason: ErrorReason.DRAINING,
-  message: 'the node is shutting down; use another node, or this one once it is back',
-};

@@ -3,7 +3,7 @@
  * would leave the command half done here, and done on the other replicas.
  */
 
-/** Tells operators of a bug that was met and survived. */
+/** Receives what must not be lost: an error that is a bug of the server, met and survived. */
 export type ReportBug = (error: unknown, where: string) => void;
 
 /**

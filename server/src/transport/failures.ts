@@ -2,6 +2,7 @@
 import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf';
 import { ErrorReason, GomsgError } from '../services/errors.ts';
 import type { Failure } from '../state/failure.ts';
+import type { ReportBug } from '../state/guarded-listener.ts';
 
 /**
  * A failure outside gomsg's catalogue: the standard services (health, reflection) prescribe gRPC codes that no
@@ -23,8 +24,7 @@ export class CodedError extends GomsgError implements CodedFailure {
   }
 }
 
-/** Receives what must not be lost: an error that is a bug of the server. */
-export type ReportBug = (error: unknown, where: string) => void;
+export type { ReportBug };
 
 /** A thrown value as a failure. What is no GomsgError is a bug: it is reported, and the caller learns no more. */
 export function toFailure(error: unknown, where: string, report: ReportBug): Failure {

@@ -54,7 +54,7 @@ test('a member that sends nonsense is refused with the reason, and the node goes
   });
   try {
     links.setNodes([1]);
-    const isUp = () => cluster.until('the link is up', async () => links.isUp(1));
+    const isUp = () => cluster.until('the link is up', async () => links.isLinked(1));
     await isUp();
     const before = process.privateBytes;
     const random = seeded(20_261_123);
@@ -62,7 +62,7 @@ test('a member that sends nonsense is refused with the reason, and the node goes
       links.send(Math.floor(random() * 2), nonsense(random, nodeNumber));
       if (i % FLUSH_EVERY === 0) {
         links.flush();
-        if (!links.isUp(1)) await isUp();
+        if (!links.isLinked(1)) await isUp();
         await new Promise((resolve) => setImmediate(resolve));
       }
     }

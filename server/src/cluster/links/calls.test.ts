@@ -88,7 +88,7 @@ describe('a unary call', () => {
     const [one, two] = (await openNodes(2)) as [LinkedNode, LinkedNode];
     two.onCall = (_call, reply) => reply.ok(new Uint8Array(16 * 1024 * 1024));
     expect(failureIn(await outcomeOf(one, two, textCall('x'))).reason).toBe(ErrorReason.INTERNAL);
-    expect(one.links.isUp(2)).toBe(true);
+    expect(one.links.isLinked(2)).toBe(true);
   });
 
   test('to a node that is not linked fails at once and says that nothing was sent', async () => {

@@ -163,7 +163,7 @@ describe('a node is refused, with the reason on both sides and one line a side,'
     await vi.waitFor(() => expect(reasons(one)).toEqual([expect.stringMatching(why)]), WAIT);
     // Several tries later there is still one line.
     await vi.waitFor(() => expect(one.links.open.acceptedStreams + proxied.open.links).toBe(0), WAIT);
-    expect(two.links.isUp(1)).toBe(false);
+    expect(two.links.isLinked(1)).toBe(false);
     expect([...one.bugs, ...two.bugs]).toEqual([]);
   });
 
@@ -236,7 +236,7 @@ describe('over TLS', () => {
     one.knows(two);
     two.link();
     await vi.waitFor(() => expect(reasons(two).length).toBeGreaterThan(0), WAIT);
-    expect(two.links.isUp(1)).toBe(false);
+    expect(two.links.isLinked(1)).toBe(false);
   });
 });
 
@@ -340,7 +340,7 @@ test('a node that moved is linked to where it is now, one that left not at all',
   await untilUp(one, two);
   one.members.delete(2);
   one.link();
-  expect(one.links.isUp(2)).toBe(false);
+  expect(one.links.isLinked(2)).toBe(false);
   await untilDown(two, one);
   expect(reasons(two).at(-1)).toBeDefined();
 });
@@ -450,7 +450,7 @@ test('closed links leave no connection, stream or timer behind', async () => {
       expect(node.links.open).toEqual({ links: 0, acceptedStreams: 0, forwardedStreams: 0, snapshots: 0 });
     }, WAIT);
     node.link();
-    expect(node.links.isUp(1)).toBe(false);
+    expect(node.links.isLinked(1)).toBe(false);
     expect(node.bugs).toEqual([]);
   }
 });

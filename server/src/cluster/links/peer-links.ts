@@ -109,7 +109,7 @@ export class PeerLinks implements Peers {
   }
 
   /** Whether calls can be passed on to the node now. */
-  isUp(node: number): boolean {
+  isLinked(node: number): boolean {
     return this.#outbound.get(node)?.isUp ?? false;
   }
 
@@ -126,10 +126,6 @@ export class PeerLinks implements Peers {
 
   silence_ms(node: number): number {
     return this.#context.monotonic() - (this.lastHeard_ms(node) ?? Number.NEGATIVE_INFINITY);
-  }
-
-  isLinked(node: number): boolean {
-    return this.isUp(node);
   }
 
   pulse(): void {

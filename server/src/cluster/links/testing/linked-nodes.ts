@@ -155,13 +155,13 @@ export async function openNodes(count: number, options: LinkedNodeOptions = {}):
 
 export async function untilUp(node: LinkedNode, other: LinkedNode): Promise<void> {
   await vi.waitFor(() => {
-    if (!node.links.isUp(other.number)) throw new Error(`no link: ${node.logLines.at(-1)}`);
+    if (!node.links.isLinked(other.number)) throw new Error(`no link: ${node.logLines.at(-1)}`);
   }, WAIT);
 }
 
 export async function untilDown(node: LinkedNode, other: LinkedNode): Promise<void> {
   await vi.waitFor(() => {
-    if (node.links.isUp(other.number)) throw new Error('the link is up');
+    if (node.links.isLinked(other.number)) throw new Error('the link is up');
   }, WAIT);
 }
 
