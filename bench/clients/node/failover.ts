@@ -1,7 +1,7 @@
 /**
  * Work that goes on while nodes die, through the Node SDK: lanes that increment, push, settle, publish and read, with
  * the client's defaults. Prints a line of JSON for everything that a call or message told it; the driver judges.
- * "stop" on stdin ends what makes work, the end of stdin ends the rest.
+ * "stop" on stdin ends what makes work, which a line "stopped" tells; the end of stdin ends the rest.
  * `node bench/clients/node/failover.ts --address host:port,host:port --name node --lanes 32 --pause-ms 50`
  */
 import { createInterface } from 'node:readline';
@@ -27,7 +27,7 @@ type Kind = 'incr' | 'push' | 'settle' | 'publish' | 'deliver' | 'commit';
 
 const client = connect(values.address);
 const pause_ms = Number(values['pause-ms']);
-let producing = true;
+let isProducing = true;
 let over = false;
 
 function tell(kind: Kind, lane: number, facts: Record<string, unknown>): void {
@@ -54,7 +54,7 @@ async function attempt(
 }
 
 async function produce(call: (number: number) => Promise<void>): Promise<void> {
-  for (let number = 1; producing; number += 1) {
+  for (let number = 1; isProducing; number += 1) {
     await call(number);
     await pause(pause_ms);
   }
@@ -113,6 +113,7 @@ async function read(lane: number, message: StreamMessage): Promise<void> {
 
 // Even lanes pop, and read as a group; odd ones consume, and read without a name.
 const running: Promise<unknown>[] = [];
+const producing: Promise<void>[] = [];
 for (let lane = 0; lane < Number(values.lanes); lane += 1) {
   const queue = `${values.name}-q-${lane}`;
   const topic = `${values.name}-t-${lane}`;
@@ -130,7 +131,7 @@ for (let lane = 0; lane < Number(values.lanes); lane += 1) {
       ? client.stream.subscribeGroup(topic, 'readers', (message) => read(lane, message))
       : client.stream.subscribe(topic, (message) => read(lane, message), { start: 'earliest' }),
   );
-  running.push(increments(lane), pushes(lane), publishes(lane));
+  producing.push(increments(lane), pushes(lane), publishes(lane));
 }
 
 /** A subscription that ends by itself is a failure that its user sees. */
@@ -142,13 +143,20 @@ function watch(kind: Kind, lane: number, subscription: { closed: Promise<unknown
   );
 }
 
+async function stop(): Promise<void> {
+  if (!isProducing) return;
+  isProducing = false;
+  await Promise.all(producing);
+  process.stdout.write('stopped\n');
+}
+
 const orders = createInterface({ input: process.stdin });
 orders.on('line', (line) => {
-  if (line === 'stop') producing = false;
+  if (line === 'stop') stop();
 });
 orders.once('close', async () => {
-  producing = false;
   over = true;
+  await stop();
   await client.close();
   await Promise.all(running);
 });

@@ -1,6 +1,6 @@
 """Work that goes on while nodes die, through the Python SDK: lanes that increment, push, settle, publish and read, with
 the client's defaults. Prints a line of JSON for everything that a call or message told it; the driver judges. "stop" on
-stdin ends what makes work, the end of stdin ends the rest.
+stdin ends what makes work, which a line "stopped" tells; the end of stdin ends the rest.
 
     python failover.py --address host:port,host:port --name python --lanes 32 --pause-ms 50
 """
@@ -28,6 +28,7 @@ class Program:
         self.producing = True
         self.over = False
         self.running: list[asyncio.Task[None]] = []
+        self.making: list[asyncio.Task[None]] = []
 
     def start(self, lane: int) -> None:
         """Even lanes pop, and read as a group; odd ones consume, and read without a name."""
@@ -57,10 +58,16 @@ class Program:
             start = gomsg.StreamStart.earliest()
             self.run(self.watch("deliver", lane, client.stream.subscribe(topic, reads, start=start)))
         for call in increment, push, publish:
-            self.run(self.produce(call))
+            self.making.append(asyncio.create_task(self.produce(call)))
 
     def run(self, work: Any) -> None:
         self.running.append(asyncio.create_task(work))
+
+    async def stop(self) -> None:
+        if self.producing:
+            self.producing = False
+            await asyncio.gather(*self.making)
+            say("stopped")
 
     async def produce(self, call: Callable[[int], Awaitable[None]]) -> None:
         number = 0
@@ -112,7 +119,10 @@ class Program:
 
 
 def tell(kind: str, lane: int, facts: dict[str, Any]) -> None:
-    line = json.dumps({"kind": kind, "lane": lane, "at": round(time.time() * 1000), **facts})
+    say(json.dumps({"kind": kind, "lane": lane, "at": round(time.time() * 1000), **facts}))
+
+
+def say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
@@ -134,9 +144,9 @@ async def main() -> None:
             program.start(lane)
         while line := await asyncio.to_thread(sys.stdin.readline):
             if line.strip() == "stop":
-                program.producing = False
-        program.producing = False
+                await program.stop()
         program.over = True
+        await program.stop()
     await asyncio.gather(*program.running)
 
 

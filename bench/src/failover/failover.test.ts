@@ -33,7 +33,8 @@ test('a node is killed under the Node SDK and comes back: nothing is lost, and h
   const lines: string[] = [];
   const flags = '--failover --sdk node --server source --lanes 2 --rounds 1 --groups 2';
   const options = parseOptions([...flags.split(' '), '--data-dir', dataDir, '--json', json]);
-  expect(await failover(options as BenchOptions, (line) => lines.push(line))).toBe(true);
+  const isWhole = await failover(options as BenchOptions, (line) => lines.push(line));
+  expect(isWhole, lines.join('\n')).toBe(true);
   const [result]: FailoverResult[] = JSON.parse(readFileSync(json, 'utf8')).failover;
   expect(result!.phases.map(({ title }) => title)).toEqual(['steady', 'node1 killed', 'node1 back']);
   for (const { longest_ms } of result!.phases) expect(longest_ms.incr).toBeGreaterThan(0);

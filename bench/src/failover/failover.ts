@@ -80,8 +80,7 @@ async function run(
       tallies[event.lane]?.take(event);
     },
   });
-  const isDone = (what: string, left: () => readonly string[]) =>
-    Promise.race([running.broken, until(`${sdk}: ${what}`, left)]);
+  const isDone = (what: string, left: Left) => Promise.race([running.broken, until(`${sdk}: ${what}`, left)]);
   await isDone('every lane begins', () => waits.missing());
   await pause(STEADY_MS);
   for (let round = 0; round < rounds; round += 1) {
@@ -95,9 +94,11 @@ async function run(
     await isDone(`every lane goes on with ${node.nodeId}`, () => waits.missing());
   }
   running.stopProducing();
-  await isDone('everything is settled and read', () =>
-    tallies.flatMap((tally, lane) => (tally.isDrained() ? [] : [`lane ${lane}`])),
-  ).catch((error: unknown) => {
+  await isDone('every lane stops', () => (running.isStopped ? [] : ['its last calls']));
+  await isDone('everything is settled and read', async () => {
+    const stored = await readBack(addresses, names, lanes);
+    return tallies.flatMap((tally, lane) => (tally.isDrained(stored[lane]!) ? [] : [`lane ${lane}`]));
+  }).catch((error: unknown) => {
     // What is missing at the end is lost, and counted as such.
     if (!(error instanceof NotDoneError)) throw error;
   });
@@ -118,10 +119,13 @@ async function run(
 /** Something did not come about in its time. */
 class NotDoneError extends ClientProgramError {}
 
+/** What is missing yet. */
+type Left = () => readonly string[] | Promise<readonly string[]>;
+
 /** @throws NotDoneError */
-async function until(what: string, left: () => readonly string[]): Promise<void> {
+async function until(what: string, left: Left): Promise<void> {
   const until_ms = performance.now() + RECOVERY_MS;
-  for (let missing = left(); missing.length > 0; missing = left()) {
+  for (let missing = await left(); missing.length > 0; missing = await left()) {
     if (performance.now() > until_ms) {
       throw new NotDoneError(`not within ${RECOVERY_MS / 1_000} s: ${what}; left: ${missing.join(', ')}`);
     }

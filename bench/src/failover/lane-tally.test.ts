@@ -96,12 +96,25 @@ describe('what a lane told', () => {
 test('a lane is drained once all is settled, delivered and committed', () => {
   const tally = new LaneTally(GROUP);
   for (const event of whole()) tally.take(event);
-  expect(tally.isDrained()).toBe(true);
+  expect(tally.isDrained(STORED)).toBe(true);
   for (const event of [told('push', { id: 4 }), told('publish', { id: 4 })]) tally.take(event);
-  expect(tally.isDrained()).toBe(false);
+  const published = [1, 2, 3, 4];
+  expect(tally.isDrained({ ...STORED, queued: 1, published })).toBe(false);
   tally.take(told('settle', { id: 4, message: 'q#4' }));
+  expect(tally.isDrained({ ...STORED, published })).toBe(false);
   tally.take(told('deliver', { id: 4, offset: 3 }));
-  expect(tally.isDrained()).toBe(false);
-  tally.take(told('commit', { offset: 3 }));
-  expect(tally.isDrained()).toBe(true);
+  expect(tally.isDrained({ ...STORED, published })).toBe(false);
+  expect(tally.isDrained({ ...STORED, published, committed: 4 })).toBe(true);
+});
+
+test('a lane is not drained of what was stored although its caller was told of a failure', () => {
+  const tally = new LaneTally(UNNAMED);
+  for (const event of whole(UNNAMED)) tally.take(event);
+  const stored = { ...STORED, committed: undefined };
+  expect(tally.isDrained(stored)).toBe(true);
+  tally.take(told('publish', { id: 4, ok: false }));
+  expect(tally.isDrained({ ...stored, published: [1, 2, 3, 4] })).toBe(false);
+  tally.take(told('deliver', { id: 4, offset: 3 }));
+  expect(tally.isDrained({ ...stored, published: [1, 2, 3, 4] })).toBe(true);
+  expect(tally.isDrained({ ...stored, queued: 1 })).toBe(false);
 });

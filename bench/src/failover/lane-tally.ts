@@ -87,13 +87,16 @@ export class LaneTally {
     }
   }
 
-  /** Whether all that was pushed is settled, and all that was published was delivered and committed. */
-  isDrained(): boolean {
-    const end = this.#published.length;
+  /**
+   * Whether all that was pushed is settled, and all that was published was delivered and committed. What is stored counts, too:
+   * a push or publish whose caller was told of a failure may have been done.
+   */
+  isDrained({ queued, published, committed }: Stored): boolean {
     return (
-      [...this.#pushed].every((id) => this.#acked.has(id) || this.#unsettled.has(id)) &&
-      this.#delivered.size >= end &&
-      (!this.#isGroup || this.#committed >= end - 1)
+      queued === 0 &&
+      [...this.#pushed].every((id) => this.#isSettled(id)) &&
+      published.every((_, offset) => this.#delivered.has(offset)) &&
+      (committed === undefined || committed === published.length)
     );
   }
 
@@ -105,7 +108,7 @@ export class LaneTally {
     return {
       incrementsLost: Math.max(0, this.increments - counter),
       incrementsDoubled: Math.max(this.#sumsRepeated, counter - this.increments - this.#incrementsFailed, 0),
-      pushesLost: count(this.#pushed, (id) => !this.#acked.has(id) && !this.#unsettled.has(id)) + queued,
+      pushesLost: count(this.#pushed, (id) => !this.#isSettled(id)) + queued,
       pushesDoubled: count(this.#messages.values(), ({ size }) => size > 1),
       settledTwice: count(this.#settled.values(), (times) => times > 1),
       publishesLost: count(acknowledged, (id) => !stored.has(id)),
@@ -114,6 +117,10 @@ export class LaneTally {
       deliveriesLost: undelivered + (committed === undefined ? 0 : Math.abs(published.length - committed)),
       deliveriesRepeated: this.#repeated,
     };
+  }
+
+  #isSettled(id: number): boolean {
+    return this.#acked.has(id) || this.#unsettled.has(id);
   }
 
   #counted(sum: number): void {

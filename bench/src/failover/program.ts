@@ -6,6 +6,8 @@ import type { Readable, Writable } from 'node:stream';
 import { type ClientProgram, ClientProgramError } from '../sdks/programs.ts';
 import { type Event, parseEvent } from './event.ts';
 
+/** The line with which a program says that nothing new comes: all calls of `incr`, `push` and `publish` are told. */
+const STOPPED = 'stopped';
 /** A program that has not ended by then hangs. */
 const END_TIMEOUT_MS = 20_000;
 
@@ -26,6 +28,7 @@ export class RunningProgram implements AsyncDisposable {
   readonly #closed: Promise<unknown[]>;
   readonly #kill = () => this.#child.kill('SIGKILL');
   #isEnding = false;
+  #isStopped = false;
 
   constructor({ sdk, folder, run: [command, ...leading] }: ClientProgram, options: ProgramOptions) {
     const { addresses, name, lanes, pause_ms, onEvent } = options;
@@ -45,12 +48,21 @@ export class RunningProgram implements AsyncDisposable {
     }, reject);
     this.#child.stdin.on('error', () => {}); // It ended, which is told above.
     createInterface({ input: this.#child.stdout }).on('line', (line) => {
+      if (line === STOPPED) {
+        this.#isStopped = true;
+        return;
+      }
       try {
         onEvent(parseEvent(line));
       } catch (error) {
         reject(error);
       }
     });
+  }
+
+  /** Whether it has done as `stopProducing` says. */
+  get isStopped(): boolean {
+    return this.#isStopped;
   }
 
   /** Nothing new is pushed, published or counted; what is under way is still read. */

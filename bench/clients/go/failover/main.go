@@ -1,6 +1,6 @@
 // Work that goes on while nodes die, through the public face of the Go SDK: lanes that increment, push, settle, publish
 // and read, with the client's defaults. Prints a line of JSON for everything that a call or message told it; the driver
-// judges. "stop" on stdin ends what makes work, the end of stdin ends the rest.
+// judges. "stop" on stdin ends what makes work, which a line "stopped" tells; the end of stdin ends the rest.
 package main
 
 import (
@@ -44,8 +44,8 @@ type program struct {
 	name   string
 	pause  time.Duration
 	// Set in this order, and never unset.
-	stopped, over atomic.Bool
-	running       sync.WaitGroup
+	stopped, over      atomic.Bool
+	running, producing sync.WaitGroup
 
 	mu  sync.Mutex
 	out *json.Encoder
@@ -73,11 +73,11 @@ func main() {
 	orders := bufio.NewScanner(os.Stdin)
 	for orders.Scan() {
 		if orders.Text() == "stop" {
-			p.stopped.Store(true)
+			p.stop()
 		}
 	}
-	p.stopped.Store(true)
 	p.over.Store(true)
+	p.stop()
 	if err := client.Close(); err != nil {
 		log.Fatal(err)
 	}
@@ -139,12 +139,25 @@ func (p *program) run(work func()) {
 
 // produce makes a call again and again, with its number.
 func (p *program) produce(call func(number int)) {
-	p.run(func() {
+	p.producing.Add(1)
+	go func() {
+		defer p.producing.Done()
 		for number := 1; !p.stopped.Load(); number++ {
 			call(number)
 			time.Sleep(p.pause)
 		}
-	})
+	}()
+}
+
+// stop ends what makes work, and says so.
+func (p *program) stop() {
+	if p.stopped.Swap(true) {
+		return
+	}
+	p.producing.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Println("stopped")
 }
 
 func (p *program) pops(lane int, queue string) {
