@@ -2,7 +2,15 @@
 import type { MapTree, Place, Tree } from './yaml/tree.ts';
 
 /** Kinds of servers that a case can ask for. */
-export const SERVER_KINDS = ['shared', 'limits', 'tiny', 'own', 'forgetful', 'scripted'] as const;
+export const SERVER_KINDS = [
+  'shared',
+  'limits',
+  'tiny',
+  'own',
+  'networked',
+  'forgetful',
+  'scripted',
+] as const;
 
 export type ServerKind = (typeof SERVER_KINDS)[number];
 
@@ -177,11 +185,21 @@ export interface NetworkStep extends StepBase {
   readonly times: Tree | undefined;
 }
 
-export const NODE_ACTIONS = ['kill', 'stop', 'start', 'restart'] as const;
+export const NODE_ACTIONS = [
+  'kill',
+  'stop',
+  'start',
+  'restart',
+  'pause',
+  'continue',
+  'isolate',
+  'cut_off',
+  'heal',
+] as const;
 
 export type NodeAction = (typeof NODE_ACTIONS)[number];
 
-/** Of a cluster: all (those that are restarted one after the other), the leader of the first group of data, a running node that does not lead it, or those that are down. */
+/** Of a cluster: all (those that are restarted one after the other), the leader of a group, a running node that does not lead it, or those that are down. */
 export const NODE_CHOICES = ['all', 'leader', 'follower', 'down'] as const;
 
 export type NodeChoice = (typeof NODE_CHOICES)[number];
@@ -190,6 +208,8 @@ export interface NodeStep extends StepBase {
   readonly do: 'node';
   readonly action: NodeAction;
   readonly choice: NodeChoice;
+  /** The group is that of this name. Default: the first group of data. */
+  readonly groupOf: Tree | undefined;
 }
 
 /** Where the leader is killed in a run that kills leaders; nothing in others. */

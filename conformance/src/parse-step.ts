@@ -118,6 +118,7 @@ const PARSERS: Readonly<Record<string, (step: MapReader) => Step>> = {
     place: step.place,
     action: step.oneOf('node', NODE_ACTIONS)!,
     choice: step.oneOf('which', NODE_CHOICES) ?? 'all',
+    groupOf: step.tree('of'),
   }),
   leader_kill: (step) => {
     step.oneOf('leader_kill', ['here'] as const);

@@ -122,7 +122,7 @@ export class StepRunner {
       case 'network':
         return this.#network(step, scope);
       case 'node':
-        return within(this.#node(step), NODE_MS, place, `the node did not ${step.action}`);
+        return within(this.#node(step, scope), NODE_MS, place, `the node did not ${step.action}`);
       case 'leader_kill':
         return; // Marks a place for run-case.ts.
       case 'answer': {
@@ -323,10 +323,10 @@ export class StepRunner {
     }
   }
 
-  async #node({ action, choice, place }: NodeStep): Promise<void> {
+  async #node({ action, choice, groupOf, place }: NodeStep, scope: Scope): Promise<void> {
     if (!isControlled(this.#server) || !OWN_KINDS.has(this.#server.kind))
       throw new CaseFileError(place, 'a case can do this only to a server of its own');
-    await this.#server.control(action, choice);
+    await this.#server.control(action, choice, groupOf === undefined ? undefined : text(groupOf, scope));
   }
 
   #elapsed({ since, atLeast_ms, atMost_ms, place }: ElapsedStep): void {

@@ -19,9 +19,10 @@ export interface ServerFixture {
   remove(): Promise<void>;
 }
 
-/** One whose nodes can be killed and started again. */
+/** One whose nodes can be killed and started again, or kept from working. */
 export interface ControlledServer extends ServerFixture {
-  control(action: NodeAction, choice: NodeChoice): Promise<void>;
+  /** `name` says which group's leader is meant. Default: that of the first group of data. */
+  control(action: NodeAction, choice: NodeChoice, name?: string): Promise<void>;
 }
 
 export type RealKind = Exclude<ServerKind, 'scripted'>;
@@ -41,6 +42,8 @@ const FLAGS: Readonly<Record<RealKind, readonly string[]>> = {
   tiny: ['--max-in-flight-bytes-per-client=16MiB', '--max-in-flight-bytes=16MiB'],
   /** A case's own, on disk: what was answered outlives it. */
   own: ['--drain-timeout=2s'],
+  /** As `own`, and nodes reach each other, and clients them, through a network that can part them. Linux only. */
+  networked: ['--drain-timeout=2s'],
   /** A case's own, in memory: it comes back as a server that never knew anything. */
   forgetful: ['--drain-timeout=2s'],
 };
@@ -65,7 +68,7 @@ export function isControlled(server: ServerFixture): server is ControlledServer 
 }
 
 /** Kinds that one case has for itself. */
-export const OWN_KINDS: ReadonlySet<ServerKind> = new Set(['own', 'forgetful', 'scripted']);
+export const OWN_KINDS: ReadonlySet<ServerKind> = new Set(['own', 'networked', 'forgetful', 'scripted']);
 
 class RealServer implements ControlledServer {
   readonly kind: RealKind;
@@ -97,9 +100,27 @@ class RealServer implements ControlledServer {
 
   /** All nodes are this one, whichever is chosen. */
   async control(action: NodeAction): Promise<void> {
-    if (action === 'kill' || action === 'restart') await this.kill();
-    if (action === 'stop') await this.stop();
-    if (action === 'start' || action === 'restart') await this.start();
+    switch (action) {
+      case 'kill':
+        return this.kill();
+      case 'stop':
+        return this.stop();
+      case 'start':
+        return this.start();
+      case 'restart':
+        await this.kill();
+        return this.start();
+      case 'pause':
+        this.#process?.pause();
+        return;
+      case 'continue':
+        this.#process?.continue();
+        return;
+      case 'isolate':
+      case 'cut_off':
+      case 'heal':
+        throw new Error('a lone node has nobody to be parted from');
+    }
   }
 
   /** Starts the node on what is in its folder. Its port is another each time: links follow. */

@@ -140,6 +140,15 @@ export class NodeProcess {
     return this.signal('SIGTERM');
   }
 
+  /** Lets nothing in it run, while its connections stand. */
+  pause(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  continue(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   signal(signal: NodeJS.Signals): Promise<Exit> {
     this.#child.kill(signal);
     return this.exited;

@@ -22,22 +22,38 @@ export interface RunOptions {
   readonly dataDir?: string;
 }
 
+/** Where everybody else reaches a node: told to them in place of where it listens. */
+export interface FrontDoor {
+  readonly address: string;
+  /** Port at which the node listens; undefined while it is down. */
+  target: number | undefined;
+  /** Its process, while it has one. */
+  pid: number | undefined;
+}
+
 export interface ClusterNode {
   readonly name: string;
   process: NodeProcess;
   address: string;
   client: NodeClient;
+  /** In a cluster whose nodes have one. */
+  door: FrontDoor | undefined;
 }
+
+/** Opens the door of the node of that name. */
+export type OpenDoor = (name: string) => Promise<FrontDoor>;
 
 export class ClusterProcess implements AsyncDisposable {
   readonly nodes: ClusterNode[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), 'gomsg-cluster-'));
   readonly #flags: readonly string[];
   readonly #env: Readonly<Record<string, string>>;
+  readonly #openDoor: OpenDoor | undefined;
 
-  private constructor(flags: readonly string[], env: Readonly<Record<string, string>>) {
+  private constructor(flags: readonly string[], env: Readonly<Record<string, string>>, openDoor?: OpenDoor) {
     this.#flags = flags;
     this.#env = env;
+    this.#openDoor = openDoor;
   }
 
   /** Founds a cluster and lets the others join; resolves once every group has its replicas and a leader. */
@@ -45,8 +61,9 @@ export class ClusterProcess implements AsyncDisposable {
     count: number,
     flags: readonly string[] = ['--groups=4'],
     env: Readonly<Record<string, string>> = {},
+    openDoor?: OpenDoor,
   ): Promise<ClusterProcess> {
-    const cluster = new ClusterProcess(flags, env);
+    const cluster = new ClusterProcess(flags, env, openDoor);
     try {
       await cluster.add(['--bootstrap']);
       await Promise.all(Array.from({ length: count - 1 }, () => cluster.join()));
@@ -67,6 +84,7 @@ export class ClusterProcess implements AsyncDisposable {
     const name = `node${this.nodes.length + 1}`;
     const node = { name } as ClusterNode;
     this.nodes.push(node);
+    node.door = await this.#openDoor?.(name);
     await this.#run(node, { ...options, flags }, 0);
     return node;
   }
@@ -78,7 +96,7 @@ export class ClusterProcess implements AsyncDisposable {
 
   /** Starts a process at the address and with the folder of a node, for tests that expect it to end by itself. */
   launch(node: ClusterNode, options: RunOptions = {}): NodeProcess {
-    node.process = this.#start(node.name, options, portOf(node));
+    node.process = this.#start(node, options, portOf(node));
     return node.process;
   }
 
@@ -91,10 +109,12 @@ export class ClusterProcess implements AsyncDisposable {
   async stop(node: ClusterNode): Promise<void> {
     node.client.close();
     await node.process.terminate();
+    closeDoor(node);
   }
 
   async kill(node: ClusterNode): Promise<void> {
     node.client.close();
+    closeDoor(node);
     await node.process.kill();
   }
 
@@ -141,13 +161,20 @@ export class ClusterProcess implements AsyncDisposable {
   }
 
   async #run(node: ClusterNode, options: RunOptions, port: number): Promise<void> {
-    node.process = this.#start(node.name, options, port);
-    node.address = await node.process.ready;
+    const process = this.#start(node, options, port);
+    node.process = process;
+    if (node.door !== undefined) {
+      node.door.pid = process.pid;
+      // The others may knock before it says that it serves.
+      if (port !== 0) node.door.target = port;
+    }
+    node.address = await process.ready;
+    if (node.door !== undefined) node.door.target = portOf(node);
     node.client = new NodeClient(node.address);
   }
 
   #start(
-    name: string,
+    { name, door }: ClusterNode,
     { flags = [], env, dataDir = this.folderOf(name) }: RunOptions,
     port: number,
   ): NodeProcess {
@@ -159,11 +186,18 @@ export class ClusterProcess implements AsyncDisposable {
         `--node-id=${name}`,
         `--cluster-secret=${SECRET}`,
         `--data-dir=${dataDir}`,
+        ...(door === undefined ? [] : [`--advertise=${door.address}`]),
         ...this.#flags,
         ...flags,
       ],
     });
   }
+}
+
+function closeDoor({ door }: ClusterNode): void {
+  if (door === undefined) return;
+  door.target = undefined;
+  door.pid = undefined;
 }
 
 function portOf({ address }: ClusterNode): number {
