@@ -5,6 +5,8 @@ import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import { KVService } from '../gen/gomsg/v1/kv_pb.js';
 import { QueueService } from '../gen/gomsg/v1/queue_pb.js';
 import { StreamService } from '../gen/gomsg/v1/stream_pb.js';
+import { PipelineClient } from '../testing/pipeline-client.ts';
+import { LEADER_SEARCH_MS_MAX } from './leader-search.ts';
 import { type ClusterNode, ClusterProcess } from './testing/cluster-process.ts';
 
 const { set, get, getMany, keys, scan, watch, deletePattern } = KVService.method;
@@ -76,6 +78,16 @@ test('without a majority writes fail and name who is missing; with it they go on
     expect((failure as Error).message).toMatch(/node2|node3/);
     return true;
   });
+  // Whoever routes is told at once, on the first try; and nobody is named as leader.
+  using routing = new PipelineClient(first!.address, 1n);
+  const began_ms = performance.now();
+  await expect(routing.call(set, { key: 'k', value: bytes('w') })).rejects.toMatchObject({
+    reason: ErrorReason.NO_QUORUM,
+  });
+  const refusedAfter_ms = performance.now() - began_ms;
+  expect(refusedAfter_ms).toBeLessThan(LEADER_SEARCH_MS_MAX / 2);
+  const { groups } = await first!.client.unary(ClusterService.method.getTopology, {});
+  expect(groups.map(({ leaderNodeId }) => leaderNodeId)).toEqual(['']);
   await cluster.restart(second!);
   await cluster.until('writes go on', async () => {
     await first!.client.unary(set, { key: 'k', value: bytes('x') }, { timeout_ms: 3_000 });

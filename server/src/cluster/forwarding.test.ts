@@ -10,6 +10,7 @@ import { forwarding } from './forwarding.ts';
 import { LEADER_SEARCH_MS_MAX, RETRY_PAUSE_MS } from './leader-search.ts';
 import type { Leadership, Links } from './leadership.ts';
 import type { ForwardedCall } from './links/forwarded-call.ts';
+import { CUT_OFF_AFTER_MS } from './majority-silence.ts';
 
 const NOT_LEADER: Failure = { reason: ErrorReason.NOT_LEADER, message: 'another node leads' };
 
@@ -19,6 +20,8 @@ class OneGroup implements Leadership {
   isOver = false;
   leader: number | undefined;
   replica = true;
+  /** For how long it has heard of no majority, now. */
+  silence_ms: () => number = () => 0;
   readonly #listeners = new Set<() => void>();
 
   constructor(leader: number | undefined) {
@@ -31,6 +34,10 @@ class OneGroup implements Leadership {
 
   leaderOf(): number | undefined {
     return this.leader;
+  }
+
+  majoritySilence_ms(): number {
+    return this.silence_ms();
   }
 
   hasReplica(): boolean {
@@ -192,6 +199,72 @@ describe('a call', () => {
     expect(tries).toBe(1);
   });
 
+  describe('of a caller that can go elsewhere', () => {
+    const routed = callContext({ canGoElsewhere: true });
+    const isRefused = { reason: ErrorReason.NO_QUORUM, message: expect.stringContaining('node2 and node3') };
+
+    beforeEach(() => {
+      vi.useFakeTimers();
+    });
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+
+    test('is refused at once while this node is cut off', async () => {
+      const group = new OneGroup(undefined);
+      group.silence_ms = () => CUT_OFF_AFTER_MS;
+      await expect(whoAnswers(node(group).methods, undefined, routed)).rejects.toMatchObject(isRefused);
+      expect(group.waiting).toBe(0);
+    });
+
+    test('waits for an election as long as a majority is heard', async () => {
+      const group = new OneGroup(undefined);
+      group.silence_ms = () => CUT_OFF_AFTER_MS / 2;
+      const answered = whoAnswers(node(group).methods, undefined, routed);
+      await vi.advanceTimersByTimeAsync(LEADER_SEARCH_MS_MAX - 1);
+      group.elect(3);
+      expect(await answered).toBe('node 3');
+    });
+
+    test('is refused as soon as this node turns out to be cut off', async () => {
+      const group = new OneGroup(undefined);
+      const began_ms = performance.now();
+      group.silence_ms = () => performance.now() - began_ms;
+      let isOver = false;
+      const refused = expect(whoAnswers(node(group).methods, undefined, routed))
+        .rejects.toMatchObject(isRefused)
+        .finally(() => {
+          isOver = true;
+        });
+      await vi.advanceTimersByTimeAsync(CUT_OFF_AFTER_MS - 1);
+      expect(isOver).toBe(false);
+      await vi.advanceTimersByTimeAsync(1);
+      await refused;
+    });
+
+    test('is also refused at once when it came back from a node that leads no longer', async () => {
+      const group = new OneGroup(2);
+      group.silence_ms = () => CUT_OFF_AFTER_MS;
+      const { methods } = node(group, {
+        call(_to, _call, reply) {
+          group.leader = undefined;
+          reply.fail(NOT_LEADER);
+          return DONE;
+        },
+      });
+      await expect(whoAnswers(methods, undefined, routed)).rejects.toMatchObject(isRefused);
+    });
+
+    test('is no reason to refuse others, who have nobody else to ask', async () => {
+      const group = new OneGroup(undefined);
+      group.silence_ms = () => Number.POSITIVE_INFINITY;
+      const answered = whoAnswers(node(group).methods);
+      await vi.advanceTimersByTimeAsync(LEADER_SEARCH_MS_MAX - 1);
+      group.elect(3);
+      expect(await answered).toBe('node 3');
+    });
+  });
+
   describe('under way to a leader that fell silent', () => {
     /** Node 2 never answers; node 3 does. */
     function silentLeader(group: OneGroup) {
@@ -334,6 +407,23 @@ describe('a stream', () => {
       },
     });
     expect(await revisions(methods)).toEqual([3n]);
+  });
+
+  test('waits for an election, unless this node is cut off', async () => {
+    const group = new OneGroup(undefined);
+    const { methods } = node(group, {
+      async *stream(to) {
+        yield revision(to);
+      },
+    });
+    const seen = revisions(methods);
+    await vi.waitUntil(() => group.waiting > 0);
+    group.elect(2);
+    expect(await seen).toEqual([2n]);
+    group.elect(undefined);
+    group.silence_ms = () => CUT_OFF_AFTER_MS;
+    await expect(revisions(methods)).rejects.toMatchObject({ reason: ErrorReason.NO_QUORUM });
+    expect(group.waiting).toBe(0);
   });
 
   test('ends with the leadership that it began under', async () => {

@@ -182,7 +182,8 @@ export async function* streamFromLeader(
   leadership: Leadership,
   links: Links,
 ): AsyncGenerator<Uint8Array> {
-  const search = new LeaderSearch(leadership, context);
+  // Whoever reads a stream has to open it again now and then, wherever that goes: it is not kept here in vain.
+  const search = new LeaderSearch(leadership, context, true);
   for (;;) {
     const leader = leadership.leaderOf(group);
     let refusal: Failure | undefined;
@@ -256,12 +257,13 @@ function contextWith(
   context: CallContext,
   { session = context.session, signal }: { readonly session?: SessionCall; readonly signal?: AbortSignal },
 ): CallContext {
-  const { protocol, peer, deadline_ms } = context;
+  const { protocol, peer, deadline_ms, canGoElsewhere } = context;
   return {
     protocol,
     peer,
     deadline_ms,
     session,
+    canGoElsewhere,
     // Asked for on demand: some contexts make theirs only then.
     get signal() {
       return signal ?? context.signal;

@@ -13,6 +13,8 @@ export interface Leadership {
   /** Number of the node that leads a group; undefined while none is known. */
   leaderOf(group: number): number | undefined;
   hasReplica(group: number): boolean;
+  /** For how long this node has not heard of enough voters of a group to make a majority with; 0 = it has one by itself. */
+  majoritySilence_ms(group: number): number;
   /** Calls back at every change of what is known about a group's leader. Returns what ends that. */
   onLeaderChange(group: number, listener: () => void): () => void;
   /** This node stops and has no way to the others any more: whoever waits for a leader here waits in vain. */

@@ -6,6 +6,7 @@
 import { CheckpointAbandonedError } from '../groups/checkpoints.ts';
 import type { Group } from '../groups/group.ts';
 import type { GroupHost } from '../groups/host.ts';
+import { RETRY_AFTER_MS } from '../groups/refusals.ts';
 import type { Health } from '../observe/health.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { NodeMetrics } from '../observe/node-metrics.ts';
@@ -36,6 +37,7 @@ import type { ForwardedCall } from './links/forwarded-call.ts';
 import type { JoinedMember } from './links/join.ts';
 import type { ForeignMember, LinkEvents, LinkLimits } from './links/options.ts';
 import { PeerLinks } from './links/peer-links.ts';
+import { majoritySilence_ms } from './majority-silence.ts';
 import { MemberClusterView } from './member-view.ts';
 import { figureSampler } from './node-figures.ts';
 import { NodesDown } from './nodes-down.ts';
@@ -116,12 +118,15 @@ export class Member implements Leadership {
   #epoch = -1;
   #saidLevel = LEVEL_OLDEST;
   #otherNodes: readonly number[] = [];
+  /** When it began to listen to the others, by the clock that is never set. */
+  #startedAt_ms: number;
   #hasLeft = false;
   #closed = false;
 
   constructor(options: MemberOptions) {
     const { identity, version, logger, clock, monotonic, health, metrics, dataDir } = options;
     this.#options = options;
+    this.#startedAt_ms = monotonic();
     const replica = (group: number) => this.#host?.group(group);
     this.#directory = new Directory(() => replica(CONTROL_GROUP)?.state.control, options.seeds);
     this.#reports = new Reports(monotonic);
@@ -285,6 +290,7 @@ export class Member implements Leadership {
 
   /** Begins to talk to the others, once the port is open. */
   start(): void {
+    this.#startedAt_ms = this.#options.monotonic();
     this.#look();
     this.#looking = setInterval(() => this.#look(), LOOK_INTERVAL_MS);
   }
@@ -340,6 +346,23 @@ export class Member implements Leadership {
     return replica !== undefined && replica.configuration.voters.length > 0;
   }
 
+  majoritySilence_ms(group: number): number {
+    // Of a node that was not heard yet nothing else is known.
+    const listened_ms = this.#options.monotonic() - this.#startedAt_ms;
+    return majoritySilence_ms(this.#voterSets(group), (node) =>
+      node === this.self ? 0 : Math.min(listened_ms, this.links.silence_ms(node)),
+    );
+  }
+
+  /** Nodes that vote in a group: by the replica here, or else where the control state wants them. */
+  #voterSets(group: number): number[][] {
+    const known = this.#host?.group(group)?.configuration;
+    if (known === undefined || known.voters.length === 0) {
+      return [this.#directory.control.placement(group)?.desired.voters.map(nodeOf) ?? []];
+    }
+    return [known.voters.map(nodeOf), known.votersOutgoing.map(nodeOf)];
+  }
+
   onLeaderChange(group: number, listener: () => void): () => void {
     return this.#leaders.onChange(group, listener);
   }
@@ -358,6 +381,7 @@ export class Member implements Leadership {
     return {
       reason: ErrorReason.NO_QUORUM,
       message: `group ${group} has no leader at this moment${missing}; nothing was done`,
+      retryAfter_ms: RETRY_AFTER_MS,
     };
   }
 
@@ -405,6 +429,8 @@ export class Member implements Leadership {
     this.#looks++;
     this.#followMembers();
     this.down.look(this.#otherNodes);
+    // A link takes longer to notice that the other end is silent.
+    for (const node of this.#otherNodes) if (!this.#reports.isAlive(node)) this.#leaders.forget(node);
     this.#registration.run();
     this.#reconciler.run();
     // The others can go on with what this node cannot write.

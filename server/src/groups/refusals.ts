@@ -11,7 +11,7 @@ import type { Failure } from '../state/failure.ts';
 import type { ReplicaAddress } from './peers.ts';
 
 /** When a caller may try again that was refused for lack of room, or of a leader. */
-const RETRY_AFTER_MS = 50;
+export const RETRY_AFTER_MS = 50;
 
 interface Standing {
   readonly id: number;

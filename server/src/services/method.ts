@@ -36,6 +36,11 @@ export interface CallContext {
   /** A request header (lower-case name), first value; undefined when absent. */
   header(name: string): string | undefined;
   readonly session: SessionCall | undefined;
+  /**
+   * The caller knows other nodes, and has not sent the call before: a node that cannot find the call's leader had better
+   * say so at once than keep the call.
+   */
+  readonly canGoElsewhere?: boolean | undefined;
   /** Ids of the groups that the call is about, where a cluster has split it up; undefined = all that it names. */
   readonly groups?: ReadonlySet<number> | undefined;
 }

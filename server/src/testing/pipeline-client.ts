@@ -39,6 +39,7 @@ interface Waiting {
 export class PipelineClient {
   readonly #client: Client;
   readonly #stream: ClientDuplexStream<Buffer, Buffer>;
+  readonly #topologyEpoch: bigint;
   readonly #waiting = new Map<number, Waiting>();
   /** Calls of this turn, by session. */
   readonly #outgoing = new Map<bigint, { answeredBelow: number; readonly calls: PipelineCall[] }>();
@@ -47,7 +48,9 @@ export class PipelineClient {
   /** Resolves with why the stream ended. */
   readonly ended: Promise<CallError>;
 
-  constructor(address: string) {
+  /** @param topologyEpoch that its calls are said to be routed by; 0 = they are not */
+  constructor(address: string, topologyEpoch = 0n) {
+    this.#topologyEpoch = topologyEpoch;
     this.#client = rawClient(address);
     this.#stream = this.#client.makeBidiStreamRequest(
       pathOf(PipelineService.method.execute),
@@ -120,6 +123,7 @@ export class PipelineClient {
           sessionId,
           answeredBelow: BigInt(answeredBelow),
           calls,
+          topologyEpoch: this.#topologyEpoch,
         }),
       );
     }

@@ -65,7 +65,7 @@ async function* mergedWatch(
   nodes: Nodes,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { leadership } = nodes;
-  const search = new LeaderSearch(leadership, context);
+  const search = new LeaderSearch(leadership, context, true);
   for (;;) {
     const parts = byNode(groups, leadership, false);
     const leaderless = parts.get(undefined)?.[0];

@@ -45,8 +45,9 @@ describe('request frames', () => {
       fc.property(
         fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
         fc.nat(),
+        fc.nat(),
         fc.array(call, { maxLength: 10 }),
-        (sessionId, answeredBelow, calls) => {
+        (sessionId, answeredBelow, topologyEpoch, calls) => {
           const frame = readFrame(
             toBinary(
               PipelineServiceExecuteRequestSchema,
@@ -54,11 +55,11 @@ describe('request frames', () => {
                 sessionId,
                 answeredBelow: BigInt(answeredBelow),
                 calls,
-                topologyEpoch: 3n,
+                topologyEpoch: BigInt(topologyEpoch),
               }),
             ),
           );
-          for (const { header } of frame) expect(header).toEqual({ sessionId, answeredBelow });
+          for (const { header } of frame) expect(header).toEqual({ sessionId, answeredBelow, topologyEpoch });
           expect(frame.map(({ header, ...one }) => ({ ...one, payload: [...one.payload] }))).toEqual(
             calls.map(({ timeoutMs, ...one }) => ({
               ...one,

@@ -45,6 +45,8 @@ const KEPT_BYTES = 16 * 1024;
 export interface FrameHeader {
   sessionId: bigint;
   answeredBelow: number;
+  /** Epoch of the slot map by which the calls came here; 0 = the client does not route. */
+  topologyEpoch: number;
 }
 
 /** Makes what the owner keeps of a call. The payload is a view into the frame; the header is complete only afterwards. */
@@ -61,7 +63,7 @@ export type MakeCall<C> = (
 /** Reads the calls of a frame. @throws RangeError when it is malformed or has too many calls */
 export function readFrame<C>(bytes: Uint8Array, make: MakeCall<C>): C[] {
   const reader = new ByteReader(bytes);
-  const header: FrameHeader = { sessionId: 0n, answeredBelow: 0 };
+  const header: FrameHeader = { sessionId: 0n, answeredBelow: 0, topologyEpoch: 0 };
   const calls: C[] = [];
   while (!reader.done) {
     const tag = reader.varint();
@@ -81,7 +83,7 @@ export function readFrame<C>(bytes: Uint8Array, make: MakeCall<C>): C[] {
         calls.push(readCall(reader, reader.varint(), header, make));
         break;
       case TOPOLOGY_EPOCH:
-        reader.varint();
+        header.topologyEpoch = reader.varint();
         break;
       default:
         skip(reader, tag);

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { ErrorReason } from '../../gen/gomsg/v1/common_pb.js';
 import { KVService } from '../../gen/gomsg/v1/kv_pb.js';
 import { NodeMetrics } from '../../observe/node-metrics.ts';
@@ -93,6 +93,17 @@ function outcomes({ results }: FakeStream): Record<number, string | undefined> {
 }
 
 const text = (value: string): Uint8Array => new Uint8Array(Buffer.from(value));
+
+test('only the first try of a call that was routed here can as well go elsewhere', () => {
+  const { stream, held } = openPipeline();
+  const twice = [
+    { callId: 1, method: LATER },
+    { callId: 2, method: LATER, retry: true },
+  ];
+  stream.receive(twice, { topologyEpoch: 7n });
+  stream.receive(twice);
+  expect(held.map(({ context }) => context.canGoElsewhere)).toEqual([true, false, false, false]);
+});
 
 describe('results', () => {
   it('of one turn share a frame, in the order in which they came', async () => {

@@ -75,6 +75,11 @@ export class PipelinedCall implements CallContext, Reply, SessionCall {
     return this.sequence === 0 ? undefined : this;
   }
 
+  /** A client that routes knows other nodes; one that sends the call again may have asked them. */
+  get canGoElsewhere(): boolean {
+    return this.#frame.topologyEpoch !== 0 && !this.retry;
+  }
+
   get meter(): MethodMeter | undefined {
     return this.target?.meter;
   }

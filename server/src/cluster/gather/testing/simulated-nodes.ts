@@ -133,6 +133,7 @@ export class SimulatedNodes {
     groupOf: (name) => (this.#pick(name) % this.leaders.length) + 1,
     leaderOf: (group) => this.believed[group - 1],
     hasReplica: (group) => this.replicas.has(group),
+    majoritySilence_ms: () => 0,
     onLeaderChange: (group, listener) => {
       const listeners = this.#listeners.get(group) ?? new Set();
       this.#listeners.set(group, listeners.add(listener));

@@ -80,7 +80,7 @@ export class FakeStream implements DuplexStream {
   /** A frame arrives. */
   receive(
     calls: MessageInitShape<typeof PipelineCallSchema>[],
-    frame: { sessionId?: bigint; answeredBelow?: bigint } = {},
+    frame: { sessionId?: bigint; answeredBelow?: bigint; topologyEpoch?: bigint } = {},
   ): void {
     const request = create(PipelineServiceExecuteRequestSchema, { ...frame, calls });
     this.receiveBytes(toBinary(PipelineServiceExecuteRequestSchema, request));
