@@ -2,11 +2,12 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { type BenchOptions, parseOptions } from '../load/options.ts';
+import { type BenchOptions, parseOptions, UsageError } from '../load/options.ts';
 import { ClientProgramError } from '../sdks/programs.ts';
 import { type Event, type Kind, parseEvent } from './event.ts';
 import { type FailoverResult, failover } from './failover.ts';
 import { FAULTS } from './lane-tally.ts';
+import { phaseText } from './report.ts';
 import { Waits } from './waits.ts';
 
 /** A cluster that starts, and loses and gets back a node, on a machine that does other things too. */
@@ -77,6 +78,24 @@ describe('waits', () => {
     waits.begin('node1 killed');
     expect(waits.missing()).toContain('publish in lane 1');
   });
+});
+
+test('the command line says how nodes fail: they are killed, or stand still for a while', () => {
+  const parsed = (...flags: string[]) => parseOptions(['--failover', ...flags]) as BenchOptions;
+  expect(parsed().fault).toBe('kill');
+  expect(parsed('--fault', 'pause').fault).toBe('pause');
+  expect(() => parsed('--fault', 'drown')).toThrow(new UsageError('--fault: give kill or pause, not drown'));
+  expect(() => parseOptions(['--fault', 'kill'])).toThrow(/--failover/);
+});
+
+test('each phase is held against the target of its fault', () => {
+  const waits = new Waits(1);
+  waits.begin('node1 stopped');
+  const now_ms = Date.now();
+  for (const at of [now_ms, now_ms + 3_000]) waits.take({ kind: 'incr', lane: 0, at, ok: true });
+  const phase = waits.phases[1]!;
+  expect(phaseText('node', phase, 2_000)).toContain('≤ 2 MISS');
+  expect(phaseText('node', phase, 7_000)).toContain('≤ 7 hit');
 });
 
 test('a line that is no event is refused', () => {

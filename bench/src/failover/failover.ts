@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- --failover --sdk all`: three real nodes, of which one after the other is killed and comes back, while
- * programs of the SDKs work on them: how long they wait, and that nothing is lost or done twice.
+ * `npm run bench -- --failover --sdk all --fault kill`: three real nodes, of which one after the other fails and comes back,
+ * while programs of the SDKs work on them: how long they wait, and that nothing is lost or done twice.
  */
 import { writeFileSync } from 'node:fs';
 import { BenchCluster } from '../cluster/cluster.ts';
@@ -9,6 +9,7 @@ import type { BenchOptions } from '../load/options.ts';
 import { header } from '../load/report.ts';
 import { build, type ClientProgram, ClientProgramError, FAILOVER_PROGRAMS } from '../sdks/programs.ts';
 import { FAULTS, type Faults, LaneTally } from './lane-tally.ts';
+import { type Injury, injury, type NodeFault } from './node-fault.ts';
 import { RunningProgram } from './program.ts';
 import { phaseText, TITLES, verdictText } from './report.ts';
 import { makeRoom, Names, readBack } from './stored.ts';
@@ -25,6 +26,7 @@ const LOOK_MS = 20;
 
 export interface FailoverResult {
   readonly sdk: string;
+  readonly fault: NodeFault;
   readonly phases: readonly Phase[];
   /** Acknowledged. */
   readonly increments: number;
@@ -46,10 +48,11 @@ export async function failover(options: BenchOptions, print: (line: string) => v
   print(header(environment(options.dataDir), { what, fsync, seconds, nodes: NODES }));
   print(`\nLongest time in which some of ${options.lanes} lanes had no success, in seconds\n\n${TITLES}`);
   const results: FailoverResult[] = [];
+  const injuring = injury(options.fault, cluster);
   for (const program of programs) {
-    const result = await run(cluster, program, options);
+    const result = await run(cluster, program, injuring, options);
     results.push(result);
-    for (const phase of result.phases) print(phaseText(result.sdk, phase));
+    for (const phase of result.phases) print(phaseText(result.sdk, phase, injuring.target_ms));
   }
   print('');
   for (const result of results) print(verdictText(result));
@@ -62,7 +65,8 @@ export async function failover(options: BenchOptions, print: (line: string) => v
 async function run(
   cluster: BenchCluster,
   program: ClientProgram,
-  { lanes, rounds }: BenchOptions,
+  { done, hold_ms, inject, heal }: Injury,
+  { fault, lanes, rounds }: BenchOptions,
 ): Promise<FailoverResult> {
   const { sdk } = program;
   const names = new Names(sdk);
@@ -85,11 +89,13 @@ async function run(
   await pause(STEADY_MS);
   for (let round = 0; round < rounds; round += 1) {
     const node = cluster.nodes[round % cluster.nodes.length]!;
-    waits.begin(`${node.nodeId} killed`);
-    await node.process.kill();
+    waits.begin(`${node.nodeId} ${done}`);
+    const injuredAt_ms = performance.now();
+    await inject(node);
     await isDone(`every lane goes on without ${node.nodeId}`, () => waits.missing());
+    await pause(Math.max(0, injuredAt_ms + hold_ms - performance.now()));
     waits.begin(`${node.nodeId} back`);
-    await cluster.restart(node);
+    await heal(node);
     await cluster.balanced();
     await isDone(`every lane goes on with ${node.nodeId}`, () => waits.missing());
   }
@@ -107,6 +113,7 @@ async function run(
   const all = tallies.map((tally, lane) => tally.faults(stored[lane]!));
   return {
     sdk,
+    fault,
     phases: waits.phases,
     increments: sum(tallies, ({ increments }) => increments),
     pushes: sum(tallies, ({ pushes }) => pushes),

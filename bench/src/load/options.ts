@@ -2,12 +2,14 @@
 import { tmpdir } from 'node:os';
 import { parseArgs } from 'node:util';
 import { CLUSTER_ROW_IDS } from '../cluster/row-ids.ts';
+import { NODE_FAULTS, type NodeFault } from '../failover/node-fault.ts';
 import { LOAD_PROGRAMS } from '../sdks/programs.ts';
 import { ROWS } from './rows/rows.ts';
 
 /**
  * What a run of the bench is: `rows` (or a soak) against one node, `sdks` through the SDKs' load programs, `nodes` against
- * a cluster and a single node in turn, `growth` while a lone node becomes a cluster, `failover` while nodes are killed.
+ * a cluster and a single node in turn, `growth` while a lone node becomes a cluster, `failover` while nodes are killed or stand
+ * still.
  */
 export type Mode = 'rows' | 'sdks' | 'nodes' | 'growth' | 'failover';
 
@@ -42,7 +44,9 @@ export interface BenchOptions {
   readonly data: number;
   /** Lanes of work of each SDK, for `failover`. Default 32. */
   readonly lanes: number;
-  /** How many times a node is killed, each in turn, for `failover`. Default 3. */
+  /** What is done to a node, for `failover`. Default `kill`. */
+  readonly fault: NodeFault;
+  /** How many times that is done, to each node in turn, for `failover`. Default 3. */
   readonly rounds: number;
 }
 
@@ -59,9 +63,10 @@ Starts a gomsg server of its own, loads it from this process and prints what was
   --nodes N         the rows against a cluster of N nodes and a single node in turn; of --rows there are here
                     ${CLUSTER_ROW_IDS.join(', ')}
   --growth          instead of the rows: a lone node with data becomes a cluster of 3, 5 and 3 again under load
-  --failover        work through each SDK (or those of --sdk) while each of three nodes is killed and comes back
+  --failover        work through each SDK (or those of --sdk) while each of three nodes fails and comes back
+  --fault WHAT      how it fails: kill (SIGKILL, default) or pause (SIGSTOP for 8 s)
   --lanes N         lanes of that work (default 32)
-  --rounds N        kills of it (default 3)
+  --rounds N        failures of it (default 3)
   --groups N        Raft groups for data of a cluster (default 16)
   --idle N          seconds in which the idle cluster is watched (default 10)
   --data N          keys that are there before the growth begins (default 20000)
@@ -87,6 +92,9 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
   }
   if (values.help) return 'help';
   const mode = modeOf(values);
+  if (values.fault !== undefined && mode !== 'failover') {
+    throw new UsageError(`--fault says how a node fails: give it with --failover`);
+  }
   return {
     mode,
     seconds: positive('--seconds', values.seconds),
@@ -104,6 +112,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
     idleSeconds: positive('--idle', values.idle),
     data: whole('--data', values.data, { min: 1, max: 10_000_000 }),
     lanes: whole('--lanes', values.lanes, { min: 1, max: 1024 }),
+    fault: oneOf('--fault', values.fault ?? 'kill', NODE_FAULTS),
     rounds: whole('--rounds', values.rounds, { min: 1, max: 1000 }),
   };
 }
@@ -135,6 +144,7 @@ function parse(argv: readonly string[]) {
       nodes: { type: 'string' },
       growth: { type: 'boolean', default: false },
       failover: { type: 'boolean', default: false },
+      fault: { type: 'string' },
       lanes: { type: 'string', default: '32' },
       rounds: { type: 'string', default: '3' },
       groups: { type: 'string', default: '16' },

@@ -130,6 +130,15 @@ export class ServerProcess implements AsyncDisposable {
     await this.exited();
   }
 
+  /** It stands still, with its connections open, until `resume`. Only `kill` ends it meanwhile. */
+  pause(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT');
+  }
+
   /**
    * Stops the server, removes its data if it was started without a place, and gives the path of its CPU profile where
    * one was recorded.
