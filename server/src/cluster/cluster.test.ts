@@ -95,6 +95,31 @@ test('without a majority writes fail and name who is missing; with it they go on
   });
 });
 
+test('a node that hears nobody any more leads nothing, names no leader, and tells those who can go elsewhere at once', {
+  timeout: 60_000,
+}, async () => {
+  await using cluster = await ClusterProcess.start(3, ['--groups=3']);
+  const [first, ...others] = cluster.nodes;
+  // Their connections stand: only that nothing comes tells that they are silent.
+  for (const { process } of others) process.pause();
+  using routing = new PipelineClient(first!.address, 1n);
+  await cluster.until('calls of a client that routes are refused at once', async () => {
+    const began_ms = performance.now();
+    const failures = await Promise.all(
+      names.map((key) => routing.call(set, { key, value: bytes('w') }).catch((error: unknown) => error)),
+    );
+    for (const failure of failures) expect(failure).toMatchObject({ reason: ErrorReason.NO_QUORUM });
+    return performance.now() - began_ms < LEADER_SEARCH_MS_MAX / 4;
+  });
+  await cluster.until('it knows of no leader', async () => {
+    const { groups } = await first!.client.unary(ClusterService.method.getTopology, {});
+    return groups.every(({ leaderNodeId }) => leaderNodeId === '');
+  });
+  for (const { process } of others) process.continue();
+  await cluster.healthy();
+  await first!.client.unary(set, { key: 'k', value: bytes('after') });
+});
+
 /** Follows all keys with a prefix, from node to node: opens the watch again where it stopped when it ends. */
 class Follower {
   /** `key@version` of every event. */
