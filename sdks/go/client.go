@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -25,6 +26,13 @@ const flowControlWindow = 4 << 20
 
 // firstReconnectDelay is gRPC's own, between two tries of one connection.
 const firstReconnectDelay = 100 * time.Millisecond
+
+// gRPC's own pings are for connections that wait for nothing, which the client itself does not probe: they find out that
+// a network has forgotten one before the next call does. Their timeout is also that of TCP for data that nobody confirms.
+const (
+	idlePingInterval = 20 * time.Second
+	idlePingTimeout  = 10 * time.Second
+)
 
 // Client is a client of one gomsg node or cluster. It is safe for concurrent use; a program needs one. It connects with
 // its first call, and lives until Close.
@@ -249,7 +257,9 @@ func (o *ConnectOptions) dialOptions() ([]grpc.DialOption, error) {
 	}
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: o.KeepaliveInterval, Timeout: o.KeepaliveTimeout}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{
+			Time: max(o.KeepaliveInterval, idlePingInterval), Timeout: max(o.KeepaliveTimeout, idlePingTimeout),
+		}),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff: backoff.Config{
 				BaseDelay: firstReconnectDelay, Multiplier: 2, Jitter: 0.2, MaxDelay: max(o.MaxRetryDelay, firstReconnectDelay),
@@ -269,7 +279,7 @@ func (o *ConnectOptions) dialOptions() ([]grpc.DialOption, error) {
 		source = func(context.Context) (string, error) { return token, nil }
 	}
 	if source != nil {
-		options = append(options, grpc.WithPerRPCCredentials(bearer{source}))
+		options = append(options, grpc.WithPerRPCCredentials(&bearer{source: source}))
 	}
 	return options, nil
 }
@@ -277,9 +287,16 @@ func (o *ConnectOptions) dialOptions() ([]grpc.DialOption, error) {
 // bearer sends a token with every stream and call.
 type bearer struct {
 	source func(ctx context.Context) (string, error)
+	// The latest token.
+	latest atomic.Pointer[string]
 }
 
-func (b bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+// GetRequestMetadata sends a probe with the latest token: a source that is slow says nothing of the node, and any answer
+// will do.
+func (b *bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
+	if token := b.latest.Load(); token != nil && ctx.Value(probeKey{}) != nil {
+		return authorization(*token), nil
+	}
 	token, err := b.source(ctx)
 	if err == nil && !isPrintable(token) {
 		err = errors.New("it has characters that no header can carry")
@@ -288,11 +305,16 @@ func (b bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string
 		// Of another error gRPC would say that the server refused the caller, for good.
 		return nil, status.Errorf(codes.Unavailable, "no token: %v", err)
 	}
-	return map[string]string{"authorization": "Bearer " + token}, nil
+	b.latest.Store(&token)
+	return authorization(token), nil
+}
+
+func authorization(token string) map[string]string {
+	return map[string]string{"authorization": "Bearer " + token}
 }
 
 // RequireTransportSecurity is false: a server behind a proxy that ends TLS is no mistake.
-func (bearer) RequireTransportSecurity() bool { return false }
+func (*bearer) RequireTransportSecurity() bool { return false }
 
 // Raw is the plain gRPC clients of a node, without pipeline, sessions, retries or routing.
 type Raw struct {
@@ -303,7 +325,8 @@ type Raw struct {
 	Pipeline gomsgv1.PipelineServiceClient
 }
 
-// Raw returns the plain gRPC clients of the node that calls without a route go to, on the client's own connection.
+// Raw returns the plain gRPC clients of the node that calls without a route go to, on the client's own connection. When
+// that is given up, they fail with UNAVAILABLE or CANCELED for good: ask for new ones.
 func (c *Client) Raw(ctx context.Context) (*Raw, error) {
 	if ctx == nil {
 		return nil, invalid("raw", "ctx", "it is nil: give context.Background()")
@@ -339,5 +362,5 @@ func (c *Client) conn(
 		}
 		return nil, node, err.of(method)
 	}
-	return conn, node, nil
+	return conn.ClientConn, node, nil
 }

@@ -223,6 +223,9 @@ func (d *dispatcher) take(c *call, result frames.Result) {
 	case result.Failed:
 		d.refused(c, from, pipelineError(result.Body).of(c.method))
 	default:
+		if c.route != "" {
+			from.leaderless = false
+		}
 		c.response = result.Body
 		d.settle(c)
 	}
@@ -232,6 +235,9 @@ func (d *dispatcher) take(c *call, result frames.Result) {
 func (d *dispatcher) refused(c *call, from *node, err *Error) {
 	switch err.Reason {
 	case ReasonNotLeader, ReasonStaleTopology:
+		if err.hasNoLeader() {
+			d.router.leave(from, c.route)
+		}
 		d.router.wantTopology()
 		c.hint, c.avoid = err.Leader, from
 		if c.hint != "" && c.hintsFollowed < maxHintsAtOnce && c.tries < d.options.MaxSends {
@@ -247,6 +253,9 @@ func (d *dispatcher) refused(c *call, from *node, err *Error) {
 			d.fail(c, err)
 			return
 		}
+		d.router.leave(from, c.route)
+		d.router.wantTopology()
+		c.hint, c.avoid = "", from
 	case ReasonSessionExpired:
 		if c.session != nil {
 			d.sessions.Lost(c.session)

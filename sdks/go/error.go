@@ -186,6 +186,11 @@ func statusError(err error) *Error {
 	return failed
 }
 
+// hasNoLeader tells that a node has no leader to offer, neither itself nor another: it may be cut off from those who have.
+func (e *Error) hasNoLeader() bool {
+	return e.Reason == ReasonNoQuorum || e.Reason == ReasonNotLeader && e.Leader == ""
+}
+
 // finalCodes are ends of a connection or stream without a reason that trying again would not mend.
 func isFinalCode(code codes.Code) bool {
 	switch code {

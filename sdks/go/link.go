@@ -18,20 +18,21 @@ var executeDesc = grpc.StreamDesc{StreamName: "Execute", ClientStreams: true, Se
 // link is one stream of PipelineService/Execute to one node. Its node's writer sends, its own goroutine receives.
 type link struct {
 	node   *node
+	conn   *watchedConn
 	stream grpc.ClientStream
 	cancel context.CancelFunc
 	// With the dispatcher's lock: a frame came.
 	answered bool
 }
 
-func openLink(ctx context.Context, node *node, conn *grpc.ClientConn) (*link, error) {
+func openLink(ctx context.Context, node *node, conn *watchedConn) (*link, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	stream, err := conn.NewStream(ctx, &executeDesc, executePath, grpc.ForceCodecV2(frameCodec{}))
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	return &link{node: node, stream: stream, cancel: cancel}, nil
+	return &link{node: node, conn: conn, stream: stream, cancel: cancel}, nil
 }
 
 // send sends a frame. A stream that has ended says why to the receiver.
@@ -55,6 +56,7 @@ func (l *link) receive() error {
 			failed.Message = l.node.address + ": " + failed.Message
 			return failed
 		}
+		l.conn.heard()
 		var err error
 		if results, err = frames.Results(results[:0], frame.bytes); err == nil {
 			err = l.node.takeResults(l, results)

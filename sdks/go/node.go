@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/gomsg/gomsg/sdks/go/internal/frames"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 )
@@ -31,10 +30,15 @@ type node struct {
 	// Only of the sending goroutine.
 	frame []frames.Call
 
-	conn    *grpc.ClientConn
+	conn    *watchedConn
 	link    *link
 	started bool
 	ending  bool
+	// It failed, and has answered nothing since: while others stand, it gets no calls. That it takes connections says
+	// nothing, as the kernel of a stopped process does too.
+	failing bool
+	// It had no leader to offer for the last call that it was to find one for: others are asked first.
+	leaderless bool
 	// To be connected though no call waits for it.
 	probed bool
 	// Calls for the next frame.
@@ -67,6 +71,12 @@ func (n *node) probe() {
 	n.wake()
 }
 
+// stands tells that calls may go to the node at once. Holds the lock.
+func (n *node) stands() bool { return n.link != nil && !n.failing }
+
+// isUntried tells that nothing is known of the node but its address. Holds the lock.
+func (n *node) isUntried() bool { return n.link == nil && !n.failing }
+
 func (n *node) run() {
 	defer n.router.tasks.Done()
 	for {
@@ -94,7 +104,8 @@ func (n *node) run() {
 }
 
 // connect waits as long as the failures before it ask for, connects and opens the stream. Nil when that failed; the
-// calls of the node have then gone where the router sent them.
+// calls of the node have then gone where the router sent them. A node that failed answers a probe first, unless calls
+// wait for it already: there was no other to send them to.
 func (n *node) connect() *link {
 	n.dispatcher.mu.Lock()
 	delay := time.Duration(0)
@@ -107,6 +118,9 @@ func (n *node) connect() *link {
 	}
 	began := time.Now()
 	conn, err := n.dial(n.ctx)
+	if err == nil {
+		err = n.prove(conn)
+	}
 	if err != nil {
 		n.failed(nil, began, err)
 		return nil
@@ -135,8 +149,28 @@ func (n *node) connect() *link {
 	return link
 }
 
+// prove lets a node that failed, and that no call waits for, answer a probe.
+func (n *node) prove(conn *watchedConn) *Error {
+	n.dispatcher.mu.Lock()
+	isDue := n.failing && n.ready.length == 0
+	n.dispatcher.mu.Unlock()
+	if !isDue {
+		return nil
+	}
+	if err := conn.probe(n.ctx); err != nil {
+		n.drop(conn)
+		failed := *statusError(err)
+		failed.Message = n.address + ": " + failed.Message
+		return &failed
+	}
+	n.dispatcher.mu.Lock()
+	n.failing = false
+	n.dispatcher.mu.Unlock()
+	return nil
+}
+
 // dial returns a connection that stands.
-func (n *node) dial(ctx context.Context) (*grpc.ClientConn, *Error) {
+func (n *node) dial(ctx context.Context) (*watchedConn, *Error) {
 	options := &n.router.options
 	limit := min(options.ConnectTimeout, options.UnreachableTimeout)
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -168,7 +202,7 @@ func (n *node) dial(ctx context.Context) (*grpc.ClientConn, *Error) {
 }
 
 // whyNot asks a connection that failed for the reason: a stream on it fails at once with it.
-func (n *node) whyNot(ctx context.Context, conn *grpc.ClientConn) *Error {
+func (n *node) whyNot(ctx context.Context, conn *watchedConn) *Error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	_, err := conn.NewStream(ctx, &executeDesc, executePath)
@@ -180,15 +214,14 @@ func (n *node) whyNot(ctx context.Context, conn *grpc.ClientConn) *Error {
 	return failed
 }
 
-func (n *node) connection() (*grpc.ClientConn, error) {
+func (n *node) connection() (*watchedConn, error) {
 	n.dispatcher.mu.Lock()
 	defer n.dispatcher.mu.Unlock()
 	if n.conn == nil {
 		if n.ctx.Err() != nil {
 			return nil, n.ctx.Err()
 		}
-		// Passed on as it is: the system resolves the name anew with every try to connect.
-		conn, err := grpc.NewClient("passthrough:///"+n.address, n.router.dialOptions...)
+		conn, err := n.newConn()
 		if err != nil {
 			return nil, err
 		}
@@ -198,13 +231,41 @@ func (n *node) connection() (*grpc.ClientConn, error) {
 }
 
 // drop gives up a connection that does not stand; the next try makes a new one.
-func (n *node) drop(conn *grpc.ClientConn) {
+func (n *node) drop(conn *watchedConn) {
 	n.dispatcher.mu.Lock()
 	if n.conn == conn {
 		n.conn = nil
 	}
 	n.dispatcher.mu.Unlock()
-	_ = conn.Close() // It says only that it was closed already.
+	conn.close(nil)
+}
+
+// silent: a connection is given up because nothing is heard on it, be it the pipeline's or one that only streams use.
+func (n *node) silent(conn *watchedConn, err *Error) {
+	n.dispatcher.mu.Lock()
+	if n.conn == conn {
+		n.conn = nil
+	}
+	link := n.link
+	if link == nil && n.ctx.Err() == nil {
+		n.losses++
+		n.router.streamFailed(n)
+	}
+	n.dispatcher.mu.Unlock()
+	switch {
+	case link == nil:
+		n.router.options.Hooks.disconnected(n.address, err)
+	case link.conn == conn:
+		n.failed(link, time.Now(), err)
+		link.cancel()
+	}
+}
+
+// awaitsAnswers tells whether the node has calls over a connection.
+func (n *node) awaitsAnswers(conn *watchedConn) bool {
+	n.dispatcher.mu.Lock()
+	defer n.dispatcher.mu.Unlock()
+	return n.link != nil && n.link.conn == conn && len(n.calls) > len(n.free)
 }
 
 // flush sends what is ready.
@@ -257,6 +318,9 @@ func (n *node) collect(link *link) frames.Header {
 		c.sends++
 		c.tries++
 	}
+	if len(n.frame) > 0 {
+		link.conn.opened()
+	}
 	return header
 }
 
@@ -286,7 +350,7 @@ func (n *node) takeResults(link *link, results []frames.Result) error {
 	if n.link != link {
 		return nil
 	}
-	n.failures = 0
+	n.failures, n.failing = 0, false
 	link.answered = true
 	n.router.reached()
 	for _, result := range results {
@@ -313,6 +377,7 @@ func (n *node) failed(link *link, began time.Time, err *Error) {
 	ending := n.ending
 	if !ending {
 		n.failures++
+		n.failing = true
 		n.router.nodeFailed(n, began)
 	}
 	n.handOver(link != nil && link.answered, err)
@@ -372,7 +437,7 @@ func (n *node) retire() {
 		link.cancel()
 	}
 	if conn != nil {
-		_ = conn.Close() // It says only that it was closed already.
+		conn.close(nil)
 	}
 }
 

@@ -14,7 +14,7 @@ const (
 
 	DefaultTimeout            = 30 * time.Second
 	DefaultUnreachableTimeout = 10 * time.Second
-	DefaultConnectTimeout     = 10 * time.Second
+	DefaultConnectTimeout     = 5 * time.Second
 	DefaultCloseTimeout       = 5 * time.Second
 	DefaultMaxInFlightCalls   = 4_096
 	DefaultMaxInFlightBytes   = 32 << 20
@@ -26,8 +26,8 @@ const (
 	DefaultRetryDelay         = 25 * time.Millisecond
 	DefaultMaxRetryDelay      = 2 * time.Second
 	DefaultMaxSends           = 10
-	DefaultKeepaliveInterval  = 20 * time.Second
-	DefaultKeepaliveTimeout   = 10 * time.Second
+	DefaultKeepaliveInterval  = 3 * time.Second
+	DefaultKeepaliveTimeout   = 2 * time.Second
 )
 
 // ConnectOptions says how a client connects and what it may hold. The zero of every field means its default.
@@ -37,7 +37,7 @@ type ConnectOptions struct {
 	// UnreachableTimeout is how long calls go on while no node can be reached; then they fail with UNREACHABLE.
 	// Default 10 s.
 	UnreachableTimeout time.Duration
-	// ConnectTimeout is how long one try to connect may take. Default 10 s.
+	// ConnectTimeout is how long one try to connect may take. Default 5 s.
 	ConnectTimeout time.Duration
 	// CloseTimeout is how long Close waits for calls in flight and running handlers. Default 5 s.
 	CloseTimeout time.Duration
@@ -73,9 +73,11 @@ type ConnectOptions struct {
 	// MaxSends is how often one call is sent at most. Default 10.
 	MaxSends int
 
-	// KeepaliveInterval: a quiet connection is pinged this often, at least 10 s apart. Default 20 s.
+	// KeepaliveInterval: a node that is to say something, as a call awaits its answer or a stream is open, and that was
+	// silent for so long is probed. One that nothing is awaited from is not. Default 3 s.
 	KeepaliveInterval time.Duration
-	// KeepaliveTimeout: a connection that leaves a ping unanswered this long is given up. Default 10 s.
+	// KeepaliveTimeout: a node that stays silent so long after it was probed is given up: its calls and streams go on as
+	// after a lost connection, at other nodes where there are some. Default 2 s.
 	KeepaliveTimeout time.Duration
 
 	// Hooks are told what the client does.

@@ -91,8 +91,10 @@ type reader[T any] struct {
 	handling bool
 	// Tries to open since the last item that came.
 	failures int
-	hint     string
-	avoid    *node
+	// The node that has the stream, or had it last.
+	node  *node
+	hint  string
+	avoid *node
 }
 
 // place opens the stream for the first time: unlike later, it gives up after the client's timeouts.
@@ -156,6 +158,9 @@ func (r *reader[T]) next() (item T, ok bool, failed *Error) {
 		if r.life.ctx.Err() == nil && r.isFinal(failed) {
 			return item, false, failed
 		}
+		if failed.Reason == ReasonNotLeader || failed.Reason == ReasonNoQuorum {
+			r.turnFrom(r.node, failed)
+		}
 		if r.life.ctx.Err() == nil {
 			r.pause(failed, r.client.options.MaxRetryDelay)
 		}
@@ -180,16 +185,24 @@ func (r *reader[T]) open(deadline time.Time) (failed *Error, reached bool) {
 	defer timer.Stop()
 	if err := r.feed.open(ctx, conn, node); err != nil {
 		failed = r.lost(err)
-		r.hint, r.avoid = failed.Leader, node
-		if failed.Reason == ReasonNotLeader || failed.Reason == ReasonStaleTopology {
-			r.client.dispatcher.mu.Lock()
-			r.client.router.wantTopology()
-			r.client.dispatcher.mu.Unlock()
-		}
+		r.turnFrom(node, failed)
 		return failed, true
 	}
-	r.avoid = nil
+	r.node, r.avoid = node, nil
 	return nil, true
+}
+
+// turnFrom lets the next try go to another node than the one that refused the stream or ended it.
+func (r *reader[T]) turnFrom(node *node, failed *Error) {
+	r.hint, r.avoid = failed.Leader, node
+	r.client.dispatcher.mu.Lock()
+	defer r.client.dispatcher.mu.Unlock()
+	if failed.hasNoLeader() {
+		r.client.router.leave(node, r.route)
+	}
+	if failed.Reason == ReasonNotLeader || failed.Reason == ReasonStaleTopology || failed.Reason == ReasonNoQuorum {
+		r.client.router.wantTopology()
+	}
 }
 
 func (r *reader[T]) lost(err error) *Error {

@@ -62,11 +62,12 @@ func newRouter(options ConnectOptions, seeds []string, dialOptions []grpc.DialOp
 // answers; not the one to avoid where there is a choice.
 //
 // Any node passes a call on, so nothing waits for a connection to the leader while another one stands: what servers
-// tell as their addresses may lead nowhere from here. Meanwhile that connection is tried.
+// tell as their addresses may lead nowhere from here. Meanwhile that connection is tried, with a probe where it failed
+// before.
 func (r *router) pick(route, hint string, avoid *node) *node {
 	if hint != "" && isAddress(hint) && (r.nodes[hint] != nil || len(r.nodes) < maxNodes) {
 		if node := r.node(hint); node != avoid {
-			if node.link != nil || node.failures == 0 {
+			if !node.failing {
 				return node
 			}
 			node.probe()
@@ -78,7 +79,7 @@ func (r *router) pick(route, hint string, avoid *node) *node {
 	if route != "" {
 		if leader := r.topology.leader(route); leader != "" {
 			if node := r.node(leader); node != avoid {
-				if node.link != nil || node.failures == 0 && !r.isConnected() {
+				if node.stands() || node.isUntried() && !r.isConnected() {
 					return node
 				}
 				node.probe()
@@ -88,8 +89,9 @@ func (r *router) pick(route, hint string, avoid *node) *node {
 	return r.anyNode(avoid)
 }
 
-// anyNode returns a node of the cluster that is connected; else one that was not tried, else each in turn. The
-// addresses that the user gave are among them: they may be the only ones that lead somewhere.
+// anyNode returns a node of the cluster that stands; else one that was not tried. Where there is neither, the nodes that
+// failed are tried again, and the call goes to one that stands but has no leader to offer, else to one that is connected,
+// else to each in turn. The addresses that the user gave are among them: they may be the only ones that lead somewhere.
 func (r *router) anyNode(avoid *node) *node {
 	addresses := r.topology.addresses
 	count := len(addresses) + len(r.seeds)
@@ -99,15 +101,30 @@ func (r *router) anyNode(avoid *node) *node {
 		}
 		return r.node(r.seeds[i-len(addresses)])
 	}
-	for i := range count {
-		if node := at(i); node.link != nil && node != avoid {
-			return node
+	first := func(fits func(*node) bool) *node {
+		for i := range count {
+			if node := at(i); node != avoid && fits(node) {
+				return node
+			}
 		}
+		return nil
+	}
+	if node := first(func(n *node) bool { return n.stands() && !n.leaderless }); node != nil {
+		return node
+	}
+	if node := first(func(n *node) bool { return n.isUntried() && !n.leaderless }); node != nil {
+		return node
 	}
 	for i := range count {
-		if node := at(i); node.failures == 0 && node != avoid {
-			return node
+		if node := at(i); node.failing && node.link == nil {
+			node.probe()
 		}
+	}
+	if node := first((*node).stands); node != nil {
+		return node
+	}
+	if node := first(func(n *node) bool { return n.link != nil }); node != nil {
+		return node
 	}
 	if avoid != nil && avoid.link != nil && r.nodes[avoid.address] == avoid {
 		return avoid
@@ -134,6 +151,25 @@ func (r *router) seedNode(avoid *node) *node {
 	return node
 }
 
+// leave: a node had no leader to offer for a call with a route. Other nodes are asked first from now on, for calls
+// without a route too, and for the topology: a node that is cut off from the others knows less than they do.
+func (r *router) leave(left *node, route string) {
+	left.leaderless = true
+	r.leaveSeed(left)
+	if r.topology == nil {
+		return
+	}
+	if i := slices.Index(r.topology.addresses, left.address); i >= 0 {
+		r.position = i + 1
+		if route != "" && r.topology.leader(route) == left.address {
+			r.topology.forget(i)
+		}
+	} else if i := slices.Index(r.seeds, left.address); i >= 0 {
+		r.position = len(r.topology.addresses) + i + 1
+	}
+	r.position %= len(r.topology.addresses) + len(r.seeds)
+}
+
 func (r *router) node(address string) *node {
 	if known := r.nodes[address]; known != nil {
 		return known
@@ -146,10 +182,18 @@ func (r *router) node(address string) *node {
 	return made
 }
 
-// connected: a node was connected.
+// connected: a node was connected. Calls that wait for nodes that failed need wait no longer.
 func (r *router) connected() {
 	if r.topology == nil {
 		r.wantTopology()
+	}
+	for _, node := range r.nodes {
+		if node.link != nil || !node.failing {
+			continue
+		}
+		for waiting := node.ready.length; waiting > 0 && node.ready.first != nil; waiting-- {
+			r.dispatcher.enqueue(node.ready.first)
+		}
 	}
 }
 
@@ -158,7 +202,7 @@ func (r *router) reached() { r.failingSince = time.Time{} }
 
 func (r *router) isConnected() bool {
 	for _, node := range r.nodes {
-		if node.link != nil {
+		if node.stands() {
 			return true
 		}
 	}
@@ -182,6 +226,7 @@ func (r *router) streamFailed(failed *node) {
 	if r.isCluster() {
 		if failed.link == nil {
 			failed.failures++
+			failed.failing = true
 		}
 		r.wantTopology()
 	}
@@ -236,7 +281,8 @@ func (r *router) wantTopology() {
 	}
 }
 
-// refresh fetches the topology whenever it is wanted, and when it has been known for a while. A failure is told and no more: what needs the topology asks again.
+// refresh fetches the topology whenever it is wanted, and when it has been known for a while. A failure is told and no
+// more: what needs the topology asks again.
 func (r *router) refresh() {
 	defer r.tasks.Done()
 	renewal := time.NewTicker(r.renewal)
@@ -283,6 +329,9 @@ func (r *router) apply(next *topology) {
 	if r.topology != nil && next.epoch < r.topology.epoch {
 		return
 	}
+	if r.topology != nil && next.epoch == r.topology.epoch {
+		next.complete(r.topology)
+	}
 	r.topology = next
 	r.position = 0
 	for address, node := range r.nodes {
@@ -317,7 +366,9 @@ func (r *router) close(ctx context.Context) {
 	case <-ended:
 	case <-ctx.Done():
 	}
+	r.dispatcher.mu.Lock() // Whoever begins a task holds it, and looks whether it may.
 	r.cancel()
+	r.dispatcher.mu.Unlock()
 	r.tasks.Wait()
 	<-ended
 	for _, node := range r.nodes {

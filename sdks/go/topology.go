@@ -1,6 +1,8 @@
 package gomsg
 
 import (
+	"slices"
+
 	gomsgv1 "github.com/gomsg/gomsg/sdks/go/gen/gomsg/v1"
 	"github.com/gomsg/gomsg/sdks/go/internal/slots"
 )
@@ -41,6 +43,29 @@ func newTopology(response *gomsgv1.ClusterServiceGetTopologyResponse) *topology 
 		}
 	}
 	return t
+}
+
+// complete takes the leaders over that an earlier topology knows and this one does not: a node that is cut off from the
+// others knows of no leader, and the one that was is as good to ask as any other.
+func (t *topology) complete(earlier *topology) {
+	positions := make([]int16, len(earlier.addresses))
+	for i, address := range earlier.addresses {
+		positions[i] = int16(slices.Index(t.addresses, address))
+	}
+	for slot, leader := range t.leaders {
+		if known := earlier.leaders[slot]; leader < 0 && known >= 0 {
+			t.leaders[slot] = positions[known]
+		}
+	}
+}
+
+// forget takes the lead of all slots from the node at a position.
+func (t *topology) forget(position int) {
+	for slot, leader := range t.leaders {
+		if int(leader) == position {
+			t.leaders[slot] = -1
+		}
+	}
 }
 
 // leader returns the address of the node that leads the slot of a name; empty when none is known.
