@@ -27,11 +27,17 @@ export interface ChannelSettings {
   readonly tls?: boolean | TlsOptions;
   /** Sent as `authorization: Bearer …`. Default: none. */
   readonly token?: Token;
-  /** A quiet connection is pinged this often, in milliseconds. Default 20,000. */
+  /**
+   * The node is pinged this often while a call or stream is open on the connection, in milliseconds. Default 3,000. The
+   * stream over which pipelined calls go is open for as long as its connection.
+   */
   readonly keepaliveInterval_ms?: number;
-  /** A connection that leaves a ping unanswered this long is given up. Default 10,000. */
+  /**
+   * A connection that leaves a ping unanswered this long is given up, as if it had broken. Default 2,000: a node that
+   * falls silent is left after 5 s at most. A program that keeps its thread busy for longer may give up good ones.
+   */
   readonly keepaliveTimeout_ms?: number;
-  /** A try to connect is given up after this long. Default 10,000. */
+  /** A try to connect is given up after this long. Default 5,000. */
   readonly connectTimeout_ms?: number;
   /** Longest wait between two tries to connect; the first is 100 ms and each doubles. Default 2,000. */
   readonly maxReconnectDelay_ms?: number;
@@ -40,9 +46,9 @@ export interface ChannelSettings {
 }
 
 const DEFAULTS = {
-  keepaliveInterval_ms: 20_000,
-  keepaliveTimeout_ms: 10_000,
-  connectTimeout_ms: 10_000,
+  keepaliveInterval_ms: 3_000,
+  keepaliveTimeout_ms: 2_000,
+  connectTimeout_ms: 5_000,
   maxReconnectDelay_ms: 2_000,
   maxMessageBytes: 64 * 1024 * 1024,
 } as const satisfies ChannelSettings;

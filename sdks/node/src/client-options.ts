@@ -35,11 +35,15 @@ export interface ClientOptions {
   readonly maxSends?: number;
   /** Most elements that a method collects from pages, such as `kv.keys`. Default 100,000. */
   readonly maxCollected?: number;
-  /** A quiet connection is pinged this often. Default 20. */
+  /** Nodes are pinged this often over connections on which something is open. Default 3. */
   readonly keepaliveInterval?: number;
-  /** A connection that leaves a ping unanswered this long is given up. Default 10. */
+  /**
+   * A connection that leaves a ping unanswered this long is given up, and what was open on it goes on at another node.
+   * Default 2: a node that falls silent is left after 5 s at most. Give more to a program that keeps its thread busy
+   * for seconds.
+   */
   readonly keepaliveTimeout?: number;
-  /** A try to connect is given up after this long. Default 10. */
+  /** A try to connect is given up after this long. Default 5. */
   readonly connectTimeout?: number;
   /** How long `close` waits for calls that are under way. Default 5. */
   readonly closeTimeout?: number;

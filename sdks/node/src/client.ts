@@ -60,7 +60,7 @@ class GomsgClient extends Services implements Client {
       backoff: { first_ms: limits.retryDelay_ms, longest_ms: limits.maxRetryDelay_ms },
       unreachableTimeout_ms: limits.unreachableTimeout_ms,
       addressesFor: (route) => pipeline.addressesFor(route),
-      refreshTopology: () => pipeline.refreshTopology(),
+      failed: (address, error) => pipeline.streamFailed(address, error),
       retried,
     };
     const streams = new Streams(calls, network, hooks);

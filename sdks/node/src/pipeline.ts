@@ -2,7 +2,6 @@
 import {
   create,
   type DescMessage,
-  fromBinary,
   type Message,
   type MessageInitShape,
   type MessageShape,
@@ -10,16 +9,23 @@ import {
 } from '@bufbuild/protobuf';
 import { durationMs } from '@bufbuild/protobuf/wkt';
 import { checkAddresses, DEFAULT_ADDRESS } from './addresses.ts';
-import { ErrorReason, errorFromDetail, type GomsgError, GrpcCode, gomsgError } from './errors.ts';
-import {
-  PipelineErrorSchema,
-  PipelineService,
-  type PipelineServiceOpenSessionResponse,
-} from './gen/gomsg/v1/pipeline_pb.js';
+import { ErrorReason, type GomsgError, GrpcCode, gomsgError } from './errors.ts';
+import { PipelineService, type PipelineServiceOpenSessionResponse } from './gen/gomsg/v1/pipeline_pb.js';
 import { backoffDelay_ms } from './pipeline/backoff.ts';
 import { Bounds } from './pipeline/bounds.ts';
 import { Call, type CallListener } from './pipeline/call.ts';
 import { Deadlines } from './pipeline/deadlines.ts';
+import {
+  canceled,
+  closedError,
+  isLostConnection,
+  lateError,
+  lostError,
+  pipelineError,
+  sessionlessError,
+  undecodable,
+  unreachableError,
+} from './pipeline/failures.ts';
 import { FrameError, readResults } from './pipeline/frames.ts';
 import type { Lane } from './pipeline/lane.ts';
 import { getTopology, Lanes } from './pipeline/lanes.ts';
@@ -31,9 +37,11 @@ import {
   type PipelineObserver,
   type PipelineOptions,
 } from './pipeline/options.ts';
+import { isOfWrongNode, isRetried, leavesNode } from './pipeline/refusals.ts';
 import { Sessions } from './pipeline/session.ts';
 
 export {
+  closedError,
   PIPELINE_DEFAULTS,
   type PipelineCallOptions,
   type PipelineLimits,
@@ -52,23 +60,11 @@ const INTERNAL_CALL_TIMEOUT_MS = 10_000;
 const openSession = { ...pipelineMethod(PipelineService.method.openSession), isIdempotent: true };
 const closeSession = pipelineMethod(PipelineService.method.closeSession);
 
-/** Refused before anything was done, for a reason that passes. */
-const RETRIED_REASONS: ReadonlySet<ErrorReason> = new Set([
-  ErrorReason.NOT_LEADER,
-  ErrorReason.STALE_TOPOLOGY,
-  ErrorReason.DRAINING,
-  ErrorReason.OVERLOADED,
-  ErrorReason.NO_QUORUM,
-]);
-
-/** Another node would take the call. */
-const WRONG_NODE_REASONS: ReadonlySet<ErrorReason> = new Set([
-  ErrorReason.NOT_LEADER,
-  ErrorReason.STALE_TOPOLOGY,
-]);
-
 /** Ends of a stream that repeating its calls would not mend, as gRPC codes. */
 const FINAL_CODES: ReadonlySet<number> = new Set([3, 7, 9, 11, 12, 16]);
+
+/** Waits for no answer. */
+const NOBODY: CallListener = { answered: () => {}, failed: () => {} };
 
 /**
  * A client of a node, or of a cluster: with `routing` each call goes to the node that leads its slot, otherwise all go
@@ -120,10 +116,9 @@ export class PipelineClient {
         onConnected: (lane) => this.#connected(lane),
         onFrame: (lane, frame) => this.#takeFrame(lane, frame),
         onLost: (lane, error) => this.#lost(lane, error),
-        onUnreachable: (lane, error) => this.#unreachable(lane, error),
-        onEnded: () => {},
+        onUnreachable: (error) => this.#unreachable(error),
+        fetch: (lane) => this.#fetchTopology(lane),
       },
-      () => this.#fetchTopology(),
     );
     this.#sessions = new Sessions({
       open: () => this.#openSession(),
@@ -136,17 +131,16 @@ export class PipelineClient {
     return this.#lanes.home.address;
   }
 
-  /** Where a call of this name may go, the node that leads it first unless it was out of reach. */
+  /** Where a stream of this name may go, the best node first; never empty. */
   addressesFor(route: string | undefined): readonly string[] {
-    const { home, topology } = this.#lanes;
-    const leader = topology?.isCluster && route !== undefined ? topology.leaderOf(route) : undefined;
-    const first = leader === undefined || this.#lanes.isFailing(leader) ? [] : [leader];
-    return [...new Set([...first, home.address, ...home.connection.addresses])];
+    return this.#lanes.addressesFor(route);
   }
 
-  /** A node that led nothing, or could not be reached, elsewhere: the topology is asked for again. */
-  refreshTopology(): void {
-    if (this.#routing && this.#closing === undefined) this.#lanes.refresh();
+  /** A stream failed at this node: calls leave it too if it is of no use, and the topology is asked for again. */
+  streamFailed(address: string, error: GomsgError): void {
+    if (!this.#routing || this.#closing !== undefined) return;
+    if (leavesNode(error)) this.#lanes.leave(address);
+    this.#lanes.refresh();
   }
 
   /** Calls whose callers wait for an answer. */
@@ -313,10 +307,8 @@ export class PipelineClient {
   }
 
   #closeSession(id: bigint, lane = this.#lanes.home): void {
-    // The server forgets a session by itself in time: what becomes of this call matters to nobody.
-    const nothing = () => {};
-    const listener = { answered: nothing, failed: nothing };
-    this.#internal(closeSession, closeSession.encode({ sessionId: id }), listener, lane);
+    // The server forgets a session by itself in time.
+    this.#internal(closeSession, closeSession.encode({ sessionId: id }), NOBODY, lane);
   }
 
   #requeueSessionless(): void {
@@ -346,21 +338,27 @@ export class PipelineClient {
 
   #connected(lane: Lane): void {
     this.#observer.connected?.(lane.address);
+    // Calls that have another way are not risked on it before it has answered.
+    if (lane.connection.isFailing && lane !== this.#lanes.home) this.#askTopology(lane, NOBODY);
     if (this.#routing && this.#lanes.topology === undefined) this.#lanes.refresh();
   }
 
-  #fetchTopology(): void {
-    this.#internal(getTopology, getTopology.encode({}), {
+  #fetchTopology(lane: Lane): void {
+    this.#askTopology(lane, {
       answered: (response) => {
         try {
-          this.#lanes.learn(getTopology.decode(response));
+          this.#lanes.learn(lane, getTopology.decode(response));
         } catch {
           // Calls go on by what is known; the next reason to ask asks again.
-          this.#lanes.fetchFailed();
+          this.#lanes.fetchFailed(lane);
         }
       },
-      failed: () => this.#lanes.fetchFailed(),
+      failed: () => this.#lanes.fetchFailed(lane),
     });
+  }
+
+  #askTopology(lane: Lane, listener: CallListener): void {
+    this.#internal(getTopology, getTopology.encode({}), listener, lane);
   }
 
   // In.
@@ -393,27 +391,25 @@ export class PipelineClient {
 
   #refused(call: Call, error: GomsgError): void {
     const { reason } = error;
-    if (RETRIED_REASONS.has(reason) && (call.isRepeatable || reason !== ErrorReason.NO_QUORUM)) {
-      if (this.#retries(call, error)) return;
-    }
+    if (leavesNode(error)) this.#lanes.leave(call.lane!.address);
+    const asksAgain = this.#routing && (leavesNode(error) || isOfWrongNode(error));
+    const refresh_ms = asksAgain ? this.#lanes.refresh() : 0;
+    if (isRetried(call, error) && this.#retries(call, error, isOfWrongNode(error) ? refresh_ms : 0)) return;
     if (reason === ErrorReason.SESSION_EXPIRED && call.session !== undefined)
       this.#sessions.lost(call.session);
     this.#fail(call, error);
   }
 
   /** Sends a refused call again: to the leader that the node names at once, otherwise after a while. */
-  #retries(call: Call, error: GomsgError): boolean {
+  #retries(call: Call, error: GomsgError, refresh_ms: number): boolean {
     const { retryDelay_ms, maxRetryDelay_ms, maxSends } = this.#limits;
     if (call.sends >= maxSends) return false;
-    let refresh_ms = 0;
-    if (this.#routing && WRONG_NODE_REASONS.has(error.reason)) {
-      refresh_ms = this.#lanes.refresh();
-      const leader = this.#lanes.laneToHint(error.leader?.address);
-      if (leader !== undefined && leader !== call.lane) {
-        this.#observer.retried?.(call.method.name, error, 0);
-        this.#dispatch(call, leader);
-        return true;
-      }
+    const from = call.lane!;
+    const leader = this.#routing ? this.#lanes.laneToHint(error.leader?.address) : undefined;
+    if (leader !== undefined && leader !== from) {
+      this.#observer.retried?.(call.method.name, error, 0);
+      this.#dispatch(call, leader);
+      return true;
     }
     const backoff = { first_ms: retryDelay_ms, longest_ms: maxRetryDelay_ms };
     const backoff_ms = backoffDelay_ms(call.sends - 1, backoff);
@@ -422,9 +418,11 @@ export class PipelineClient {
     if (performance.now() + delay_ms >= call.deadline_ms) return false;
     this.#observer.retried?.(call.method.name, error, delay_ms);
     call.moveTo(this.#delayed);
-    // A node that shuts down takes nothing any more, though its connection may stand for as long as other calls last.
-    const beside = error.reason === ErrorReason.DRAINING ? this.#lanes.laneBeside(call.lane!) : undefined;
-    call.retryTimer = setTimeout(() => this.#dispatch(call, beside), delay_ms);
+    call.retryTimer = setTimeout(() => {
+      const lane = this.#lanes.laneFor(call.route, true);
+      const isLeft = lane === from && leavesNode(error);
+      this.#dispatch(call, isLeft ? (this.#lanes.laneBeside(from) ?? lane) : lane);
+    }, delay_ms);
     return true;
   }
 
@@ -434,7 +432,7 @@ export class PipelineClient {
     const final = FINAL_CODES.has(error.code);
     for (const call of lane.outbox.takeLost()) {
       if (call.settled) this.#bounds.release(call);
-      else if (!final && call.isRepeatable && call.sends < this.#limits.maxSends) {
+      else if (!final && call.isRepeatable && !isAboutNode(call) && call.sends < this.#limits.maxSends) {
         this.#observer.retried?.(call.method.name, error, 0);
         again.push(call);
       } else this.#fail(call, lostError(call, error));
@@ -448,33 +446,20 @@ export class PipelineClient {
     for (const call of [...again, ...lane.outbox.takeReady()]) this.#dispatch(call, this.#lanes.home);
   }
 
-  #unreachable(lane: Lane, error: GomsgError): void {
-    if (lane !== this.#lanes.home) return;
-    const isAlone = !this.#lanes.all.some(({ connection }) => connection.writable);
+  #unreachable(error: GomsgError): void {
     const code = FINAL_CODES.has(error.code);
-    this.#failAll(
-      (call) => (code ? lostError(call, error) : unreachableError(call, error)),
-      (call) => isAlone || call.lane === lane || call.lane === undefined,
-    );
+    this.#failAll((call) => (code ? lostError(call, error) : unreachableError(call, error)));
   }
 
   #late(call: Call): void {
-    const outcome = call.mayBeApplied ? MAY_BE_APPLIED : '';
-    this.#fail(
-      call,
-      gomsgError({
-        reason: ErrorReason.DEADLINE_EXCEEDED,
-        method: call.method.name,
-        message: `no answer within ${call.timeout_ms} ms${outcome}`,
-      }),
-    );
+    this.#fail(call, lateError(call));
   }
 
-  #failAll(errorOf: (call: Call) => GomsgError, concerns: (call: Call) => boolean = () => true): void {
+  #failAll(errorOf: (call: Call) => GomsgError): void {
     const { waiting } = this.#bounds;
     const inLanes = this.#lanes.all.flatMap(({ outbox }) => outbox.calls);
     for (const call of [...this.#sessionless, ...inLanes, ...this.#delayed, ...waiting]) {
-      if (!call.settled && concerns(call)) this.#fail(call, errorOf(call));
+      if (!call.settled) this.#fail(call, errorOf(call));
     }
   }
 
@@ -503,78 +488,7 @@ export class PipelineClient {
   }
 }
 
-const MAY_BE_APPLIED = '; the write may still be applied';
-
-function undecodable(method: string, cause: unknown): GomsgError {
-  return gomsgError({
-    code: GrpcCode.UNKNOWN,
-    method,
-    message: `the response is malformed: ${cause instanceof Error ? cause.message : cause}`,
-    cause,
-  });
-}
-
-function pipelineError(call: Call, body: Uint8Array): GomsgError {
-  const { code, message, detail } = fromBinary(PipelineErrorSchema, body);
-  return errorFromDetail(code, message, detail, undefined, call.method.name);
-}
-
-function canceled(call: Call, cause: unknown): GomsgError {
-  const outcome = call.mayBeApplied ? MAY_BE_APPLIED : '';
-  return gomsgError({
-    reason: ErrorReason.CANCELED,
-    method: call.method.name,
-    message: `canceled by the caller${outcome}`,
-    cause,
-  });
-}
-
-/** What a call gets from a client that is closed. */
-export function closedError(method: string, when: string, mayBeApplied: boolean): GomsgError {
-  return gomsgError({
-    reason: ErrorReason.CLIENT_CLOSED,
-    method,
-    message: `the client was closed ${when}${mayBeApplied ? MAY_BE_APPLIED : ''}`,
-  });
-}
-
-function unreachableError(call: Call, error: GomsgError): GomsgError {
-  const outcome = call.mayBeApplied ? MAY_BE_APPLIED : '';
-  return gomsgError({
-    reason: ErrorReason.UNREACHABLE,
-    method: call.method.name,
-    message: `no node can be reached: ${error.message}${outcome}`,
-    cause: error,
-  });
-}
-
-/** A write that waited for a session, which could not be opened. */
-function sessionlessError(call: Call, error: GomsgError): GomsgError {
-  return gomsgError({
-    code: error.code,
-    reason: error.reason,
-    method: call.method.name,
-    message: `no session could be opened: ${error.message}`,
-    retryAfter_ms: error.retryAfter_ms,
-    leader: error.leader,
-    cause: error,
-  });
-}
-
-/** The connection broke, under a call that was sent as often as one is. */
-function isLostConnection({ reason, code }: GomsgError): boolean {
-  return reason === ErrorReason.UNSPECIFIED && code === GrpcCode.UNAVAILABLE;
-}
-
-/** The error of a connection as that of one call: it says what is known about a write. */
-function lostError(call: Call, error: GomsgError): GomsgError {
-  const outcome = call.mayBeApplied ? MAY_BE_APPLIED : '';
-  return gomsgError({
-    code: error.code,
-    // An internal call's failure keeps its shape, by which its owner knows it.
-    reason: isLostConnection(error) && !call.internal ? ErrorReason.UNREACHABLE : error.reason,
-    method: call.method.name,
-    message: `${error.message}${outcome}`,
-    cause: error,
-  });
+/** It was asked for the sake of its node: another one's answer would be of no use. */
+function isAboutNode({ internal, method }: Call): boolean {
+  return internal && method.number === getTopology.number;
 }

@@ -1,4 +1,4 @@
-/** The way to one node, or to one of several that are as good: a connection, and the calls that go over it. */
+/** The way to one node: a connection, and the calls that go over it. */
 import type { GomsgError } from '../errors.ts';
 import type { Call } from './call.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
@@ -9,10 +9,8 @@ export interface LaneListener {
   place(call: Call, now_ms: number): boolean;
   onConnected(lane: Lane): void;
   onFrame(lane: Lane, frame: Buffer): void;
-  /** What was sent and not answered may or may not have arrived. */
-  onLost(lane: Lane, error: GomsgError): void;
-  onUnreachable(lane: Lane, error: GomsgError): void;
-  onEnded(lane: Lane): void;
+  /** What was sent and not answered may or may not have arrived. `since_ms`: when it broke, or the try began. */
+  onLost(lane: Lane, error: GomsgError, since_ms: number): void;
 }
 
 export class Lane {
@@ -20,26 +18,27 @@ export class Lane {
   readonly outbox: Outbox;
   #ended: PromiseWithResolvers<void> | undefined;
 
-  constructor(options: ConnectionOptions, listener: LaneListener) {
-    this.connection = new Connection(options, {
+  constructor(address: string, options: ConnectionOptions, listener: LaneListener) {
+    this.connection = new Connection(address, options, {
       onConnected: () => listener.onConnected(this),
       onWritable: () => this.outbox.flush(),
       onFrame: (frame) => listener.onFrame(this, frame),
-      onLost: (error) => {
-        listener.onLost(this, error);
+      onLost: (error, since_ms) => {
+        listener.onLost(this, error, since_ms);
         this.#ended?.resolve();
       },
-      onUnreachable: (error) => listener.onUnreachable(this, error),
-      onEnded: () => {
-        listener.onEnded(this);
-        this.#ended?.resolve();
-      },
+      onEnded: () => this.#ended?.resolve(),
     });
     this.outbox = new Outbox(this.connection, (call, now_ms) => listener.place(call, now_ms));
   }
 
   get address(): string {
     return this.connection.address;
+  }
+
+  /** It stands, and nothing says that its node does not answer. */
+  get isGood(): boolean {
+    return this.connection.stands && !this.connection.isFailing;
   }
 
   /** Half-closes; resolves when the node has answered what it took, or the connection is gone. */

@@ -1,17 +1,19 @@
 /**
- * The lanes of a client. All calls go over the first one, to whichever of the given addresses answers, until the
- * topology says that there are several nodes; then each call goes straight to the node that leads its slot.
+ * The lanes of a client, one to each node that it has dealt with. All calls go over the home lane, to one of the given
+ * addresses, until the topology says that there are several nodes; then each call goes straight to the node that leads
+ * its slot. Home is elsewhere as soon as its node is lost, or has no leader to offer.
  *
  * A node that runs alone is never reached by the address that it tells: what was given may be that of a proxy.
  */
+import type { GomsgError } from '../errors.ts';
 import { ClusterService, type ClusterServiceGetTopologyResponse } from '../gen/gomsg/v1/cluster_pb.js';
 import { Topology } from '../routing/topology.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { Lane, type LaneListener } from './lane.ts';
 import { pipelineMethod } from './method.ts';
 
-/** Ways to nodes of their own; calls to further nodes go through the first lane and are passed on. */
-const LEADER_LANES_MAX = 64;
+/** Calls to further nodes go through the home lane and are passed on. */
+const LANES_MAX = 64;
 
 /** The topology is asked for no more often than this. */
 const REFRESH_INTERVAL_MS = 500;
@@ -24,30 +26,54 @@ const RENEWAL_INTERVAL_MS = 5_000;
 
 export const getTopology = pipelineMethod(ClusterService.method.getTopology);
 
+export interface LanesOptions extends ConnectionOptions {
+  /** Nodes that were given, the one to begin with first. */
+  readonly addresses: readonly string[];
+  /** Calls are told when no node answered for this long. */
+  readonly unreachableTimeout_ms: number;
+}
+
+export interface LanesListener extends Omit<LaneListener, 'onLost'> {
+  /** What was sent and not answered may or may not have arrived. Home is elsewhere by now, if anywhere. */
+  onLost(lane: Lane, error: GomsgError): void;
+  /** No node has answered for longer than `unreachableTimeout_ms`. Follows `onLost`. */
+  onUnreachable(error: GomsgError): void;
+  /** Asks the node of a lane for the topology, and answers later through `learn` or `fetchFailed`. */
+  fetch(lane: Lane): void;
+}
+
 export class Lanes {
-  /** Takes all that has no better way. */
-  readonly home: Lane;
-  readonly #options: ConnectionOptions;
-  readonly #listener: LaneListener;
-  readonly #fetch: () => void;
-  readonly #leaders = new Map<string, Lane>();
+  readonly #options: LanesOptions;
+  readonly #listener: LanesListener;
+  readonly #lanes = new Map<string, Lane>();
+  /** Those that were given, then those that the topology has beside them. */
+  #addresses: readonly string[];
+  #home: Lane;
+  /** Of nodes that had no leader to offer, or were shutting down, when the topology was learned before. */
+  readonly #left = new Set<string>();
+  #failingSince_ms: number | undefined;
   #topology: Topology | undefined;
-  #fetching = false;
+  /** Its node is being asked for the topology. */
+  #asked: Lane | undefined;
   #fetchedAt_ms = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #renewal: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** `fetch` asks for the topology and answers later through `learn` or `fetchFailed`. */
-  constructor(options: ConnectionOptions, listener: LaneListener, fetch: () => void) {
+  constructor(options: LanesOptions, listener: LanesListener) {
     this.#options = options;
     this.#listener = listener;
-    this.#fetch = fetch;
-    this.home = new Lane(options, listener);
+    this.#addresses = [...new Set(options.addresses)];
+    this.#home = this.#lane(this.#addresses[0]!);
+  }
+
+  /** Takes all that has no better way. */
+  get home(): Lane {
+    return this.#home;
   }
 
   get all(): Lane[] {
-    return [this.home, ...this.#leaders.values()];
+    return [...this.#lanes.values()];
   }
 
   get topology(): Topology | undefined {
@@ -60,54 +86,54 @@ export class Lanes {
    * connection is tried.
    */
   laneFor(name: string | undefined, mayWait: boolean): Lane {
-    if (name === undefined || !this.#topology?.isCluster) return this.home;
-    const lane = this.laneTo(this.#topology.leaderOf(name));
-    if (lane === undefined || lane.connection.stands || mayWait || !this.home.connection.stands) {
-      return lane ?? this.home;
-    }
+    const { home } = this;
+    if (name === undefined || !this.#topology?.isCluster) return home;
+    const lane = this.#laneTo(this.#topology.leaderOf(name));
+    if (lane === undefined || this.#left.has(lane.address)) return home;
+    if (lane.connection.stands || mayWait || !home.connection.stands) return lane;
     lane.connection.want();
-    return this.home;
-  }
-
-  /** The lane to one node; undefined when it cannot be reached now, or there are too many. */
-  laneTo(address: string | undefined): Lane | undefined {
-    if (address === undefined || this.#closed) return undefined;
-    if (this.home.connection.writable && this.home.address === address) return this.home;
-    let lane = this.#leaders.get(address);
-    if (lane === undefined) {
-      if (this.#leaders.size >= LEADER_LANES_MAX) return undefined;
-      lane = new Lane({ ...this.#options, addresses: [address] }, this.#listener);
-      lane.outbox.topologyEpoch = Number(this.#topology?.epoch ?? 0n);
-      this.#leaders.set(address, lane);
-    }
-    if (!lane.connection.isFailing) return lane;
-    lane.connection.want();
-    return undefined;
-  }
-
-  /** A node was tried in vain last. */
-  isFailing(address: string): boolean {
-    return this.#leaders.get(address)?.connection.isFailing ?? false;
-  }
-
-  /** A lane to another node than this one leads to; undefined when there is none that may answer. */
-  laneBeside({ address }: Lane): Lane | undefined {
-    const lanes = this.home.connection.addresses
-      .filter((other) => other !== address)
-      .map((other) => this.laneTo(other))
-      .filter((lane) => lane !== undefined);
-    return lanes.find(({ connection }) => connection.stands) ?? lanes[0];
+    return home;
   }
 
   /** A hint of a server is followed unless the server runs alone. */
   laneToHint(address: string | undefined): Lane | undefined {
-    return this.#topology?.isCluster === false ? undefined : this.laneTo(address);
+    return this.#topology?.isCluster === false ? undefined : this.#laneTo(address);
+  }
+
+  /** Home unless that is this lane; otherwise the next node that stands or was not tried in vain; undefined = none. */
+  laneBeside({ address }: Lane): Lane | undefined {
+    if (this.home.address !== address && this.home.isGood) return this.home;
+    const others = this.#after(address)
+      .map((other) => this.#laneTo(other))
+      .filter((lane) => lane !== undefined);
+    return others.find((lane) => lane.isGood) ?? others[0];
+  }
+
+  /** Where a stream of this name may go, the node that leads it first; those that are of no use now come last. */
+  addressesFor(name: string | undefined): readonly string[] {
+    const leader =
+      name !== undefined && this.#topology?.isCluster ? this.#topology.leaderOf(name) : undefined;
+    const known = [...(leader === undefined ? [] : [leader]), this.home.address, ...this.#addresses];
+    const useless = (address: string) =>
+      this.#left.has(address) || (this.#lanes.get(address)?.connection.isFailing ?? false);
+    return [...new Set([...known.filter((address) => !useless(address)), ...known])];
+  }
+
+  /**
+   * A node has no leader to offer, or shuts down. Until the topology is learned again, from another node, it is taken for
+   * the leader of nothing. With no other node that may answer it stays home.
+   */
+  leave(address: string): void {
+    this.#left.add(address);
+    if (this.home.address !== address) return;
+    const beside = this.laneBeside(this.home);
+    if (beside !== undefined) this.#moveHome(beside);
   }
 
   /** Sees to it that the topology is asked for soon; tells in how many milliseconds. */
   refresh(): number {
     const wait_ms = Math.max(0, this.#fetchedAt_ms + REFRESH_INTERVAL_MS - performance.now());
-    if (this.#fetching || this.#timer !== undefined || this.#closed) return wait_ms;
+    if (this.#asked !== undefined || this.#timer !== undefined || this.#closed) return wait_ms;
     if (wait_ms === 0) this.#fetchNow();
     else {
       this.#timer = setTimeout(() => {
@@ -118,22 +144,26 @@ export class Lanes {
     return wait_ms;
   }
 
-  learn(response: ClusterServiceGetTopologyResponse): void {
-    this.#fetching = false;
+  /** What the node of a lane answered. It is of no use once that node was left. */
+  learn(from: Lane, response: ClusterServiceGetTopologyResponse): void {
+    if (this.#asked !== from) return;
+    this.#asked = undefined;
     const topology = new Topology(response);
     if (this.#topology !== undefined && topology.epoch < this.#topology.epoch) return;
     this.#topology = topology;
-    this.home.connection.setFurtherAddresses(topology.isCluster ? topology.addresses : []);
-    for (const lane of this.#leaders.values()) lane.outbox.topologyEpoch = Number(topology.epoch);
-    for (const [address, lane] of this.#leaders) {
-      if (topology.addresses.includes(address) || lane.outbox.calls.length > 0) continue;
-      this.#leaders.delete(address);
+    this.#left.clear();
+    const { addresses } = this.#options;
+    this.#addresses = [...new Set([...addresses, ...(topology.isCluster ? topology.addresses : [])])];
+    for (const [address, lane] of this.#lanes) {
+      if (this.#addresses.includes(address) || lane === this.home || lane.outbox.calls.length > 0) continue;
+      this.#lanes.delete(address);
       lane.destroy();
     }
+    this.#sayEpoch();
   }
 
-  fetchFailed(): void {
-    this.#fetching = false;
+  fetchFailed(from: Lane): void {
+    if (this.#asked === from) this.#asked = undefined;
   }
 
   /** Asks for nothing more, so that what is there can end. */
@@ -143,13 +173,86 @@ export class Lanes {
     clearInterval(this.#renewal);
   }
 
+  /** The lane to one node; undefined when it fails, or there are too many. One that fails is tried. */
+  #laneTo(address: string | undefined): Lane | undefined {
+    if (address === undefined || this.#closed) return undefined;
+    if (!this.#lanes.has(address) && this.#lanes.size >= LANES_MAX) return undefined;
+    const lane = this.#lane(address);
+    if (!lane.connection.isFailing) return lane;
+    lane.connection.want();
+    return undefined;
+  }
+
+  #lane(address: string): Lane {
+    let lane = this.#lanes.get(address);
+    if (lane === undefined) {
+      lane = new Lane(address, this.#options, {
+        place: (call, now_ms) => this.#listener.place(call, now_ms),
+        onConnected: (connected) => this.#listener.onConnected(connected),
+        onFrame: (from, frame) => {
+          this.#answered(from);
+          this.#listener.onFrame(from, frame);
+        },
+        onLost: (lost, error, since_ms) => this.#lost(lost, error, since_ms),
+      });
+      this.#lanes.set(address, lane);
+      lane.outbox.topologyEpoch = Number(this.#topology?.epoch ?? 0n);
+    }
+    return lane;
+  }
+
+  #answered(lane: Lane): void {
+    this.#failingSince_ms = undefined;
+    const { home } = this;
+    if (home.connection.stands || lane === home || this.#left.has(lane.address) || this.#closed) return;
+    this.#moveHome(lane);
+    for (const call of home.outbox.takeReady()) {
+      call.lane = lane;
+      lane.outbox.enqueue(call);
+    }
+  }
+
+  #lost(lane: Lane, error: GomsgError, since_ms: number): void {
+    const wasHome = lane === this.home;
+    if (wasHome && !this.#closed) {
+      // With none that may answer, they are tried one after the other.
+      const next = this.laneBeside(lane) ?? this.#lane(this.#after(lane.address)[0] ?? lane.address);
+      if (next !== lane) this.#moveHome(next);
+    }
+    this.#listener.onLost(lane, error);
+    if (!wasHome || this.all.some(({ connection }) => connection.stands)) return;
+    this.#failingSince_ms ??= since_ms;
+    if (performance.now() - this.#failingSince_ms >= this.#options.unreachableTimeout_ms) {
+      this.#listener.onUnreachable(error);
+    }
+  }
+
+  /** All other nodes, those first that come behind this one. */
+  #after(address: string): readonly string[] {
+    const position = this.#addresses.indexOf(address);
+    return [...this.#addresses.slice(position + 1), ...this.#addresses.slice(0, Math.max(0, position))];
+  }
+
+  #moveHome(lane: Lane): void {
+    // What the node that was left answers is not waited for.
+    if (this.#asked === this.home) this.#asked = undefined;
+    this.#home = lane;
+    this.#sayEpoch();
+  }
+
+  /** Calls come to a leader because of a slot map, and home whatever it says. */
+  #sayEpoch(): void {
+    const epoch = Number(this.#topology?.epoch ?? 0n);
+    for (const lane of this.all) lane.outbox.topologyEpoch = lane === this.home ? 0 : epoch;
+  }
+
   #fetchNow(): void {
     // Never a reason to connect, nor for the process to go on.
     this.#renewal ??= setInterval(() => {
       if (this.home.connection.stands) this.refresh();
     }, RENEWAL_INTERVAL_MS).unref();
-    this.#fetching = true;
+    this.#asked = this.home;
     this.#fetchedAt_ms = performance.now();
-    this.#fetch();
+    this.#listener.fetch(this.home);
   }
 }

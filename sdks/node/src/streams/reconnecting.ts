@@ -3,6 +3,7 @@ import type { DescMessage } from '@bufbuild/protobuf';
 import { ErrorReason, GomsgError, GrpcCode, gomsgError } from '../errors.ts';
 import type { StreamFace } from '../faces/face.ts';
 import { type BackoffSettings, backoffDelay_ms } from '../pipeline/backoff.ts';
+import { NextNode } from './next-node.ts';
 import type { Plan } from './plan.ts';
 import type { StreamChannels } from './stream-call.ts';
 
@@ -14,8 +15,8 @@ export interface StreamNetwork {
   readonly unreachableTimeout_ms: number;
   /** Where a stream of this name may go, the best node first; never empty. */
   addressesFor(route: string | undefined): readonly string[];
-  /** The topology may be another one. */
-  refreshTopology(): void;
+  /** A stream failed at this node: the topology may be another one. */
+  failed(address: string, error: GomsgError): void;
   retried(method: string, error: GomsgError, delay_ms: number): void;
 }
 
@@ -35,13 +36,10 @@ export async function* reconnecting<I extends DescMessage, O extends DescMessage
   ready: () => void,
 ): AsyncGenerator<T, undefined, undefined> {
   let wasInPlace = false;
-  let hint: string | undefined;
-  let failures = 0;
+  const nextNode = new NextNode();
   let failingSince_ms: number | undefined;
   while (!signal.aborted) {
-    const candidates = network.addressesFor(route);
-    const address = hint ?? candidates[failures % candidates.length]!;
-    hint = undefined;
+    const address = nextNode.of(network.addressesFor(route));
     const began_ms = performance.now();
     let lost: GomsgError;
     let isLost = false;
@@ -54,7 +52,7 @@ export async function* reconnecting<I extends DescMessage, O extends DescMessage
       const request = face.encode(await plan.request());
       for await (const bytes of network.channels.read(address, face.path, request, signal, onLost)) {
         const response = decoded(face, bytes);
-        failures = 0;
+        nextNode.stands();
         failingSince_ms = undefined;
         wasInPlace = true;
         ready();
@@ -76,11 +74,9 @@ export async function* reconnecting<I extends DescMessage, O extends DescMessage
     if (!wasInPlace && performance.now() - failingSince_ms >= network.unreachableTimeout_ms) {
       throw unreachable(lost, face.name);
     }
-    network.refreshTopology();
-    failures += 1;
-    hint = failures < candidates.length + 2 ? lost.leader?.address : undefined;
-    const isFirstHint = hint !== undefined && failures === 1;
-    const backoff_ms = isFirstHint ? 0 : backoffDelay_ms(failures - 1, network.backoff);
+    network.failed(address, lost);
+    nextNode.failed(lost);
+    const backoff_ms = nextNode.isFirstHint ? 0 : backoffDelay_ms(nextNode.failures - 1, network.backoff);
     const delay_ms = Math.max(backoff_ms, lost.retryAfter_ms ?? 0);
     network.retried(face.name, lost, delay_ms);
     await pause(delay_ms, signal);
