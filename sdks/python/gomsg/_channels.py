@@ -15,6 +15,9 @@ from ._options import ConnectOptions, TlsOptions, is_token
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Largest message either way."""
 
+WINDOW_BYTES = 4 * 1024 * 1024
+"""HTTP/2 receive window of a stream: a full one per round trip is what it can read at most."""
+
 _FIRST_RECONNECT_MS = 100
 
 _UNAVAILABLE = 14
@@ -59,12 +62,6 @@ class Channels:
             )
         return (("authorization", f"Bearer {value}"),)
 
-    async def drop(self, address: str) -> None:
-        """Closes the connection to a node that is no longer of the cluster."""
-        channel = self._channels.pop(address, None)
-        if channel is not None:
-            await channel.close()
-
     async def close(self) -> None:
         self._closed = True
         channels = list(self._channels.values())
@@ -77,12 +74,21 @@ class Channels:
         settings: list[tuple[str, int | str]] = [
             ("grpc.keepalive_time_ms", _milliseconds(limits.keepalive_interval)),
             ("grpc.keepalive_timeout_ms", _milliseconds(limits.keepalive_timeout)),
+            # The core never starts the timer of the setting before when it is shorter than this one, of one minute
+            # unless it is given (grpc_chttp2_end_write of 1.66 to 1.85).
+            ("grpc.http2.ping_timeout_ms", _milliseconds(limits.keepalive_timeout)),
+            # Nor does it ping while one of its pings that measure the bandwidth is unanswered. The window that those
+            # would find is given instead.
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
             ("grpc.keepalive_permit_without_calls", 0),
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
             ("grpc.initial_reconnect_backoff_ms", _FIRST_RECONNECT_MS),
-            ("grpc.min_reconnect_backoff_ms", _FIRST_RECONNECT_MS),
+            # No wait, for all its name: how long a try may last, up to the first frame of the node. What accepts a
+            # connection may be the kernel of a process that is stopped.
+            ("grpc.min_reconnect_backoff_ms", _milliseconds(limits.connect_timeout)),
             ("grpc.max_reconnect_backoff_ms", _milliseconds(limits.max_retry_delay)),
             # Every client has its own connections: one that closes, or backs off, does not touch another.
             ("grpc.use_local_subchannel_pool", 1),

@@ -99,9 +99,11 @@ def connect(
         max_retry_delay: Longest such wait. Default 2.
         max_sends: Times that one call is sent at most. Default 10.
         max_collected: Most elements that a method collects from pages. Default 100,000.
-        keepalive_interval: A quiet connection is pinged this often. Default 20.
-        keepalive_timeout: A connection that leaves a ping unanswered this long is given up. Default 10.
-        connect_timeout: A try to connect is given up after this long. Default 10.
+        keepalive_interval: A connection with open calls or streams is pinged when nothing was heard on it for this
+            long. Default 3.
+        keepalive_timeout: A connection that leaves a ping unanswered this long is given up: what may be repeated goes
+            to another node. Default 2.
+        connect_timeout: A try to connect is given up after this long, also when what accepts it says nothing. Default 5.
         close_timeout: How long `close` waits for calls in flight. Default 5.
     """
     given: dict[str, object] = {

@@ -215,6 +215,8 @@ class Core:
         if self._loop is None:
             return
         self.bind("close")
+        for subscription in self._subscriptions:
+            subscription.closes_client(asyncio.current_task())
         if self._closing is None:
             self._closing = self._loop.create_task(self._close(), name="gomsg-close")
         await asyncio.shield(self._closing)

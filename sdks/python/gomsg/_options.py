@@ -66,12 +66,12 @@ class Limits:
     """Times that one call is sent at most."""
     max_collected: int = 100_000
     """Most elements that a method such as `kv.keys` collects; beyond it fails with RESULT_TOO_LARGE."""
-    keepalive_interval: float = 20.0
-    """A quiet connection is pinged this often."""
-    keepalive_timeout: float = 10.0
+    keepalive_interval: float = 3.0
+    """A connection with open calls or streams is pinged when nothing was heard on it for this long."""
+    keepalive_timeout: float = 2.0
     """A connection that leaves a ping unanswered this long is given up."""
-    connect_timeout: float = 10.0
-    """A try to connect is given up after this long."""
+    connect_timeout: float = 5.0
+    """A try to connect is given up after this long, also when what accepts it says nothing."""
     close_timeout: float = 5.0
     """How long `close` waits for calls in flight; those that are not answered by then fail."""
 

@@ -20,6 +20,9 @@ from .call import Call
 
 EXECUTE_PATH = "/gomsg.v1.PipelineService/Execute"
 
+PROBE_PATH = "/gomsg.v1.ClusterService/GetTopology"
+"""What a node that failed is asked, to see whether it answers: it needs no leader for that."""
+
 FRAME_BYTES = 1024 * 1024
 """Calls of a frame are gathered up to about this size; a single larger call has a frame of its own."""
 
@@ -31,8 +34,11 @@ CALL_ENVELOPE_BYTES = 48
 
 _LAST_CALL_ID = 0xFFFF_FFFF
 
-_PROBE_SECONDS = 1.0
+_REASON_SECONDS = 1.0
 """How long a connection that just failed may take to say why."""
+
+_SILENT_CODES = frozenset((grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED))
+"""Ends of a probe that are no answer."""
 
 _Stream = grpc.aio.StreamStreamCall[bytes, bytes]
 
@@ -51,6 +57,9 @@ class NodeListener(Protocol):
 
     def node_answered(self, node: Node) -> None:
         """A frame came in."""
+
+    def node_back(self, node: Node) -> None:
+        """It failed, and answered outside the stream of calls now."""
 
     def call_answered(self, call: Call, payload: bytes) -> None: ...
 
@@ -77,7 +86,7 @@ class Node:
     ) -> None:
         self.address = address
         self.failures = 0
-        """Tries since the last frame that came, or since a probe found it there again."""
+        """Tries in vain since it last answered anything: a frame, a probe, or a subscription."""
         self.dial_timeout: Callable[[], float] = lambda: limits.connect_timeout
         self._channels = channels
         self._limits = limits
@@ -87,6 +96,7 @@ class Node:
         self.sent: dict[int, Call] = {}
         self._last_call_id = 0
         self._task: asyncio.Task[None] | None = None
+        self._probing: asyncio.Task[None] | None = None
         self._wake: asyncio.Future[None] | None = None
         self._lost = False
         self._ending = False
@@ -111,13 +121,28 @@ class Node:
             self._wake.set_result(None)
 
     def probe(self) -> None:
-        """Finds out in a while whether a node that failed can be reached again, with no call to wait for that."""
-        if self._task is None and not self._ending:
-            self._task = self._loop.create_task(self._probe(), name=f"gomsg-probe-{self.address}")
+        """Finds out in a while whether a node that failed answers again, with no call to wait for that."""
+        is_trying = self._task is not None and not self.connected
+        if not is_trying and self._probing is None and not self._ending:
+            self._probing = self._loop.create_task(self._probe(), name=f"gomsg-probe-{self.address}")
+
+    def stream_failed(self) -> None:
+        """A stream beside that of the calls failed. Where there is one of calls, or a try, that tells by itself."""
+        if self._task is None and self.failures == 0:
+            self.failures = 1
+
+    def stream_answered(self) -> None:
+        """A stream beside that of the calls is in place."""
+        if self.failures > 0:
+            self.failures = 0
+            self._listener.node_back(self)
 
     async def end(self, deadline: float) -> None:
         """Half-closes, lets the server finish, and ends everything by the deadline at the latest."""
         self._ending = True
+        if self._probing is not None:
+            self._probing.cancel()
+            await asyncio.wait([self._probing])
         task = self._task
         if task is None:
             return
@@ -132,14 +157,28 @@ class Node:
     async def _probe(self) -> None:
         try:
             await self._back_off()
-            reached = await self._reached(self._channels.get(self.address))
-            self.failures = 0 if reached else self.failures + 1
-        except GomsgError:
-            self.failures += 1
+            if await self._answers():
+                self.stream_answered()
+            else:
+                self.failures += 1
         finally:
-            self._task = None
-            if self.ready and not self._ending:
-                self.wake()
+            self._probing = None
+
+    async def _answers(self) -> bool:
+        limits = self._limits
+        try:
+            channel = self._channels.get(self.address)
+            metadata = await self._channels.metadata()
+            if not await self._reached(channel, limits.connect_timeout):
+                return False
+            ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PROBE_PATH)
+            await ask(b"", metadata=metadata, timeout=limits.keepalive_timeout)
+        except grpc.aio.AioRpcError as error:
+            # A refusal is an answer too.
+            return error.code() not in _SILENT_CODES
+        except GomsgError:
+            return False
+        return True
 
     async def _back_off(self) -> None:
         limits = self._limits
@@ -176,7 +215,7 @@ class Node:
         try:
             channel = self._channels.get(self.address)
             metadata = await self._channels.metadata()
-            is_up = await self._reached(channel)
+            is_up = await self._reached(channel, self.dial_timeout())
             stream = channel.stream_stream(EXECUTE_PATH)(metadata=metadata)
             if not is_up:
                 return await self._reason(stream)
@@ -202,10 +241,10 @@ class Node:
                 reader.cancel()
                 await asyncio.wait([reader])
 
-    async def _reached(self, channel: grpc.aio.Channel) -> bool:
+    async def _reached(self, channel: grpc.aio.Channel, timeout: float) -> bool:
         """Waits until the node is connected, so that a frame that never left is never taken for sent."""
         try:
-            async with asyncio.timeout(self.dial_timeout()):
+            async with asyncio.timeout(timeout):
                 while True:
                     state = channel.get_state(try_to_connect=True)
                     if state is grpc.ChannelConnectivity.READY:
@@ -219,7 +258,7 @@ class Node:
     async def _reason(self, stream: _Stream) -> GomsgError:
         """Why a connection failed, which only a stream on it tells."""
         try:
-            async with asyncio.timeout(_PROBE_SECONDS):
+            async with asyncio.timeout(_REASON_SECONDS):
                 await stream.read()
         except grpc.aio.AioRpcError as error:
             return rpc_failure(error, self.address)

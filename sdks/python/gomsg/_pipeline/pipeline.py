@@ -14,7 +14,7 @@ from .._failures import failure, is_passing, server_failure, transport_failure, 
 from .._gen import rpcs
 from .._gen.errors import ErrorReason
 from .._options import Limits
-from .._routing.router import Router
+from .._routing.router import LEADERLESS_REASONS, Router
 from .._rpc import Rpc
 from ..hooks import HookCaller, RetryInfo
 from ..v1 import cluster_pb2, pipeline_pb2
@@ -23,13 +23,11 @@ from .bounds import Bounds
 from .call import Call
 from .deadlines import Deadlines
 from .node import Node
+from .nodes import Nodes
 from .session import Sessions
 
 INTERNAL_TIMEOUT_SECONDS = 10.0
 """Timeout of calls that the client makes for its own sake."""
-
-NODES_MAX = 256
-"""Most nodes that a client is connected to at once; calls for others go through the first."""
 
 _RETRIED_REASONS = frozenset(
     (
@@ -68,8 +66,8 @@ class Pipeline:
         self._deadlines = Deadlines(loop, self._late)
         self._bounds = Bounds(limits, self._admitted)
         self._sessions = Sessions(self._open_session, self._close_session)
-        self.router = Router(addresses, self._fetch_topology, loop)
-        self._nodes: dict[str, Node] = {}
+        self.router = Router(addresses, self._fetch_topology, lambda address: self.nodes.stands(address), loop)
+        self.nodes = Nodes(self.router, self._make_node)
         self._sessionless: dict[Call, None] = {}
         """Writes without a session to go into."""
         self._delayed: dict[Call, None] = {}
@@ -109,10 +107,10 @@ class Pipeline:
             await asyncio.wait([self._idle], timeout=self._limits.close_timeout)
             self._fail_all(failure("CLIENT_CLOSED", "the client was closed before the answer came"))
         session = self._sessions.end()
-        if session is not None and any(node.connected for node in self._nodes.values()):
+        if session is not None and any(node.connected for node in self.nodes):
             self._close_session(session)
         self.router.close()
-        await asyncio.gather(*(node.end(deadline) for node in self._nodes.values()))
+        await asyncio.gather(*(node.end(deadline) for node in self.nodes))
         self._fail_all(failure("CLIENT_CLOSED", "the client was closed before the answer came"))
         self._deadlines.clear()
 
@@ -142,22 +140,11 @@ class Pipeline:
         self._node_for(call).enqueue(call)
 
     def _node_for(self, call: Call) -> Node:
-        address = call.hint or self.router.address_for(call.route)
-        node = self._node(address)
-        if node.failures > 0 and address != self.router.home:
-            # The one that should take it could not be reached: until it can, another says who does, or passes it on.
-            node.probe()
-            node = self._node(self.router.home)
-        return node
+        return self.nodes.choose(call.route, call.hint, call.left)
 
-    def _node(self, address: str) -> Node:
-        node = self._nodes.get(address)
-        if node is None:
-            if len(self._nodes) >= NODES_MAX:
-                return next(iter(self._nodes.values()))
-            node = Node(address, self._channels, self._limits, self, self._loop)
-            node.dial_timeout = self._dial_timeout
-            self._nodes[address] = node
+    def _make_node(self, address: str) -> Node:
+        node = Node(address, self._channels, self._limits, self, self._loop)
+        node.dial_timeout = self._dial_timeout
         return node
 
     def _dial_timeout(self) -> float:
@@ -175,11 +162,10 @@ class Pipeline:
             return
 
         def answered(call: Call) -> None:
-            if not call.cancelled() and call.exception() is None:
+            if not call.cancelled() and call.exception() is None and call.node is not None:
                 try:
-                    self.router.learned(
-                        cluster_pb2.ClusterServiceGetTopologyResponse.FromString(call.result())
-                    )
+                    response = cluster_pb2.ClusterServiceGetTopologyResponse.FromString(call.result())
+                    self.router.learned(response, call.node.address)
                 except DecodeError as error:
                     self._hooks.log("warning", "the topology is malformed", error=error)
 
@@ -258,6 +244,14 @@ class Pipeline:
     def node_answered(self, node: Node) -> None:
         self._failing_since = None
 
+    def node_back(self, node: Node) -> None:
+        self.router.found(node.address)
+        for other in self.nodes:
+            if other.failures > 0:
+                # What waits for a node that fails, since none stood, need wait no more.
+                for call in list(other.ready):
+                    self._node_for(call).enqueue(call)
+
     def call_answered(self, call: Call, payload: bytes) -> None:
         if call.done():
             self._bounds.release(call)
@@ -273,6 +267,7 @@ class Pipeline:
         reason = refusal.reason
         if reason in _ROUTING_REASONS:
             self.router.refresh()
+        self._redirect(call, refusal)
         if reason in _RETRIED_REASONS and (call.is_repeatable or reason != ErrorReason.NO_QUORUM):
             if self._retry_later(call, refusal):
                 return
@@ -280,16 +275,23 @@ class Pipeline:
             self._sessions.lost(call.session)
         self._fail(call, refusal)
 
+    def _redirect(self, call: Call, refusal: GomsgError) -> None:
+        """Notes what a refusal says of the node for the next try."""
+        asked = call.node.address if call.node is not None else ""
+        leader = refusal.leader.address if refusal.leader is not None else ""
+        call.hint = call.left = None
+        if leader not in ("", asked):
+            # One that fails would be asked in vain: the node that named it will hear of another one.
+            call.hint = leader if self.nodes.stands(leader) else None
+        elif refusal.reason in LEADERLESS_REASONS:
+            call.left = asked
+            self.router.leave(asked)
+
     def _retry_later(self, call: Call, refusal: GomsgError) -> bool:
         """Sends a refused call again, now or in a while; False when it had its tries."""
         limits = self._limits
-        leader = refusal.leader.address if refusal.leader is not None else ""
-        asked = call.node.address if call.node is not None else ""
-        if leader and leader != asked:
-            call.hint = leader
-            delay = 0.0
-        else:
-            call.hint = None
+        delay = 0.0
+        if call.hint is None:
             delay = max(
                 refusal.retry_after or 0.0,
                 backoff_seconds(call.sends - 1, limits.retry_delay, limits.max_retry_delay),
@@ -317,7 +319,7 @@ class Pipeline:
         again: list[Call] = []
         is_final = error.code in _FINAL_CODES
         for call in sent:
-            call.hint = None
+            call.hint = call.left = None
             if call.done():
                 self._bounds.release(call)
             elif not is_final and call.is_repeatable and call.sends < self._limits.max_sends:
@@ -326,7 +328,7 @@ class Pipeline:
             else:
                 self._fail(call, _of_call(call, error))
         for call in ready:
-            call.hint = None
+            call.hint = call.left = None
             if is_final:
                 # The node answers, and says that it will never take the stream.
                 self._fail(call, _of_call(call, error))
@@ -361,7 +363,7 @@ class Pipeline:
 
     def _fail_all(self, error: GomsgError) -> None:
         calls = [*self._sessionless, *self._delayed, *self._bounds.waiting]
-        for node in self._nodes.values():
+        for node in self.nodes:
             calls += [*node.sent.values(), *node.ready]
         for call in calls:
             if not call.done():

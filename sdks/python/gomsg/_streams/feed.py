@@ -78,7 +78,7 @@ class ReconnectingFeed(Generic[R, T]):
         while True:
             if self._is_closed:
                 raise transport_failure(1, f"{self._method}: the subscription is closed", method=self._method)
-            address = self._tries.address
+            address = self._tries.next_address()
             stream = ServerStream(self._core, self._method, address, self._response)
             self._stream = stream
             try:
@@ -90,7 +90,7 @@ class ReconnectingFeed(Generic[R, T]):
             except BaseException:
                 self._drop()
                 raise
-            self._tries.in_place()
+            self._tries.in_place(address)
             self._first = self._take(first)
             return stream
 

@@ -9,11 +9,12 @@ from .._error import GomsgError
 from .._failures import failure, is_passing
 from .._gen.errors import ErrorReason
 from .._pipeline.backoff import backoff_seconds
+from .._routing.router import LEADERLESS_REASONS
 
 if TYPE_CHECKING:
     from .._core import Core
 
-_ROUTING_REASONS = frozenset((ErrorReason.NOT_LEADER, ErrorReason.STALE_TOPOLOGY))
+_UNAVAILABLE = 14
 
 
 class Reconnecting:
@@ -24,18 +25,21 @@ class Reconnecting:
         self._method = method
         self._route = route
         self._hint: str | None = None
+        self._left: str | None = None
+        """The node of the last try, when it failed or had no leader to offer."""
         self._failures = 0
         self._failing_since: float | None = None
         self._was_in_place = False
 
-    @property
-    def address(self) -> str:
+    def next_address(self) -> str:
         """The node for the next try."""
-        return self._hint or self._core.pipeline.router.address_for(self._route)
+        return self._core.pipeline.nodes.choose(self._route, self._hint, self._left).address
 
-    def in_place(self) -> None:
-        """The server answers."""
+    def in_place(self, address: str) -> None:
+        """The server there answers."""
+        self._core.pipeline.nodes.answered(address)
         self._was_in_place = True
+        self._hint = self._left = None
         self._failures = 0
         self._failing_since = None
 
@@ -60,11 +64,22 @@ class Reconnecting:
                 cause=error,
             ) from error
         leader = error.leader.address if error.leader is not None else ""
-        if error.reason in _ROUTING_REASONS:
+        has_hint = leader not in ("", address) and core.pipeline.nodes.stands(leader)
+        self._hint = leader if has_hint else None
+        self._left = None
+        if error.reason in LEADERLESS_REASONS:
+            if leader in ("", address):
+                self._left = address
+                router.leave(address)
+            else:
+                router.refresh()
+        elif error.reason == ErrorReason.STALE_TOPOLOGY:
             router.refresh()
-        elif self._hint is None:
+        else:
+            if error.reason == ErrorReason.UNSPECIFIED and error.code == _UNAVAILABLE:
+                self._left = address
+                core.pipeline.nodes.failed(address)
             router.lost(address)
-        self._hint = leader if leader and leader != address else None
         core.hooks.log("info", "a subscription connects again", method=self._method, address=address, error=error)
         delay = backoff_seconds(self._failures, limits.retry_delay, limits.max_retry_delay)
         self._failures += 1

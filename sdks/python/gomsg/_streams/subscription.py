@@ -86,7 +86,9 @@ class Subscription(Generic[T]):
         self._reports: set[asyncio.Task[None]] = set()
         self._buffer: deque[T] = deque()
         self._handling: asyncio.Future[None] | None = None
-        """Done when the handler that runs has returned."""
+        """Done when the handler that runs has returned, or closes the client."""
+        self._closer: asyncio.Task[Any] | None = None
+        """The task of the handler that closes the client, if any does."""
         self._is_closing = False
         self._is_entered = False
         self._ended = asyncio.Event()
@@ -157,7 +159,8 @@ class Subscription(Generic[T]):
                     try:
                         await self._handle(handler, item)
                     finally:
-                        self._handling.set_result(None)
+                        if not self._handling.done():
+                            self._handling.set_result(None)
                     if self._is_closing:
                         break
         except Exception as failed:
@@ -305,13 +308,26 @@ class Subscription(Generic[T]):
             if self._handling is not None:
                 await asyncio.wait([self._handling], timeout=self._core.limits.close_timeout)
             await self._feed.close()
+            if running is self._closer:
+                return
             await _finished(running)
         if fetching is not None:
             await _finished(fetching)
         await self._end(None)
         for told in list(self._reports):
-            if told is not asyncio.current_task():
+            if told not in (asyncio.current_task(), self._closer):
                 await asyncio.wait([told], timeout=self._core.limits.close_timeout)
+
+    def closes_client(self, task: asyncio.Task[Any] | None) -> None:
+        """The task is about to close the client. When it is that of the handler, nobody waits for the handler, which
+        itself waits for the client: the subscription ends when it returns.
+        """
+        if task is None or (task is not self._running and task not in self._reports):
+            return
+        self._is_closing = True
+        self._closer = task
+        if task is self._running and self._handling is not None and not self._handling.done():
+            self._handling.set_result(None)
 
     def end_after_item(self) -> None:
         """Ends it once the handler that runs has returned, without waiting for that."""

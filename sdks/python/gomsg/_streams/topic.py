@@ -79,7 +79,7 @@ class TopicFeed:
         while True:
             if self._is_closed:
                 raise transport_failure(1, f"{self._method}: the subscription is closed", method=self._method)
-            address = self._tries.address
+            address = self._tries.next_address()
             try:
                 if self._acks is not None:
                     await self._acks.flushed()
@@ -92,7 +92,7 @@ class TopicFeed:
             except BaseException:
                 await self._drop()
                 raise
-            self._tries.in_place()
+            self._tries.in_place(address)
             return
 
     async def _open(self, request: stream_pb2.StreamServiceSubscribeRequest, address: str) -> None:
