@@ -83,8 +83,8 @@ class Call(asyncio.Future[bytes]):
         """The node that has it and will answer; None when none has."""
         self.hint: str | None = None
         """Address of the leader, as a node that was asked gave it."""
-        self.left: str | None = None
-        """Address of the node that had no leader to offer: the next try goes to another one, where one stands."""
+        self.left: tuple[str, ...] = ()
+        """Addresses of nodes that had no leader to offer: the next try goes to another one, where one stands."""
         self.retry_timer: asyncio.TimerHandle | None = None
 
     def cancel(self, msg: Any | None = None) -> bool:

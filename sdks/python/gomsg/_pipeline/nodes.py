@@ -11,6 +11,11 @@ NODES_MAX = 256
 """Most nodes that a client is connected to at once; calls for others go through the first."""
 
 
+def with_left(left: tuple[str, ...], address: str) -> tuple[str, ...]:
+    """The nodes that were left in this round, with one more; one that is left again begins the next round."""
+    return (address,) if address in left else (*left, address)
+
+
 class Nodes:
     """A node that was tried in vain, or fell silent, is failing until it has answered something. No call and no stream
     of the user is risked on it while another one stands: it is probed instead, whenever it would have been of use.
@@ -37,34 +42,36 @@ class Nodes:
         node = self._nodes.get(address)
         return node is None or node.failures == 0
 
-    def choose(self, route: str | None, hint: str | None = None, left: str | None = None) -> Node:
-        """The node for what is about a name: the leader as a node told it, or as the topology does; while that one
-        fails, or is the one that was left since it had no leader to offer, another one, which knows who leads or passes
-        it on. When none stands, all goes to the home node, which changes with each try in vain.
+    def choose(self, route: str | None, hint: str | None = None, left: tuple[str, ...] = ()) -> Node:
+        """The node for what is about a name: the leader as a node told it, or as the topology does. While that one
+        fails, or was left since it had no leader to offer, another one, which knows who leads or passes it on. When
+        none stands, all goes to the home node, which changes with each try in vain.
         """
         wanted = hint or self._router.address_for(route)
-        if wanted != left and self.stands(wanted):
+        if wanted not in left and self.stands(wanted):
             return self.get(wanted)
         another = self._another(left)
         if another is not None:
             if not self.stands(wanted):
                 self.get(wanted).probe()
             return self.get(another)
-        chosen = self.get(left if left is not None and self.stands(left) else self._router.home)
+        if len(left) > 1:
+            return self.choose(route, hint, left[-1:])
+        chosen = self.get(left[0] if left and self.stands(left[0]) else self._router.home)
         for address in self._router.addresses:
             if not self.stands(address) and address != chosen.address:
                 self.get(address).probe()
         return chosen
 
-    def _another(self, left: str | None) -> str | None:
-        """The next one that stands: behind the one that was left, so that who is sent on by each goes round them all."""
+    def _another(self, left: tuple[str, ...]) -> str | None:
+        """The next one that stands, behind the one that was left last."""
         addresses = self._router.addresses
-        if left in addresses:
-            first = addresses.index(left) + 1
+        if left and left[-1] in addresses:
+            first = addresses.index(left[-1]) + 1
         else:
             first = addresses.index(self._router.home)
         for address in (*addresses[first:], *addresses[:first]):
-            if address != left and self.stands(address):
+            if address not in left and self.stands(address):
                 return address
         return None
 

@@ -23,7 +23,7 @@ from .bounds import Bounds
 from .call import Call
 from .deadlines import Deadlines
 from .node import Node
-from .nodes import Nodes
+from .nodes import Nodes, with_left
 from .session import Sessions
 
 INTERNAL_TIMEOUT_SECONDS = 10.0
@@ -279,12 +279,12 @@ class Pipeline:
         """Notes what a refusal says of the node for the next try."""
         asked = call.node.address if call.node is not None else ""
         leader = refusal.leader.address if refusal.leader is not None else ""
-        call.hint = call.left = None
+        left, call.hint, call.left = call.left, None, ()
         if leader not in ("", asked):
             # One that fails would be asked in vain: the node that named it will hear of another one.
             call.hint = leader if self.nodes.stands(leader) else None
         elif refusal.reason in LEADERLESS_REASONS:
-            call.left = asked
+            call.left = with_left(left, asked)
             self.router.leave(asked)
 
     def _retry_later(self, call: Call, refusal: GomsgError) -> bool:
@@ -319,7 +319,7 @@ class Pipeline:
         again: list[Call] = []
         is_final = error.code in _FINAL_CODES
         for call in sent:
-            call.hint = call.left = None
+            call.hint, call.left = None, ()
             if call.done():
                 self._bounds.release(call)
             elif not is_final and call.is_repeatable and call.sends < self._limits.max_sends:
@@ -328,7 +328,7 @@ class Pipeline:
             else:
                 self._fail(call, _of_call(call, error))
         for call in ready:
-            call.hint = call.left = None
+            call.hint, call.left = None, ()
             if is_final:
                 # The node answers, and says that it will never take the stream.
                 self._fail(call, _of_call(call, error))

@@ -9,6 +9,7 @@ from .._error import GomsgError
 from .._failures import failure, is_passing
 from .._gen.errors import ErrorReason
 from .._pipeline.backoff import backoff_seconds
+from .._pipeline.nodes import with_left
 from .._routing.router import LEADERLESS_REASONS
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ class Reconnecting:
         self._method = method
         self._route = route
         self._hint: str | None = None
-        self._left: str | None = None
-        """The node of the last try, when it failed or had no leader to offer."""
+        self._left: tuple[str, ...] = ()
+        """Nodes of the last tries, where they failed or had no leader to offer."""
         self._failures = 0
         self._failing_since: float | None = None
         self._was_in_place = False
@@ -39,7 +40,7 @@ class Reconnecting:
         """The server there answers."""
         self._core.pipeline.nodes.answered(address)
         self._was_in_place = True
-        self._hint = self._left = None
+        self._hint, self._left = None, ()
         self._failures = 0
         self._failing_since = None
 
@@ -66,10 +67,10 @@ class Reconnecting:
         leader = error.leader.address if error.leader is not None else ""
         has_hint = leader not in ("", address) and core.pipeline.nodes.stands(leader)
         self._hint = leader if has_hint else None
-        self._left = None
+        left, self._left = self._left, ()
         if error.reason in LEADERLESS_REASONS:
             if leader in ("", address):
-                self._left = address
+                self._left = with_left(left, address)
                 router.leave(address)
             else:
                 router.refresh()
@@ -77,7 +78,7 @@ class Reconnecting:
             router.refresh()
         else:
             if error.reason == ErrorReason.UNSPECIFIED and error.code == _UNAVAILABLE:
-                self._left = address
+                self._left = with_left(left, address)
                 core.pipeline.nodes.failed(address)
             router.lost(address)
         core.hooks.log("info", "a subscription connects again", method=self._method, address=address, error=error)
