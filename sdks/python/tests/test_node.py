@@ -158,6 +158,42 @@ async def test_closing_ends_iterations(address: str, name: str) -> None:
     assert await following == []
 
 
+async def test_a_handler_may_close_the_client(address: str, name: str) -> None:
+    closed = asyncio.Event()
+    client = gomsg.connect(address)
+
+    async def handler(message: gomsg.StreamMessage) -> None:
+        await message.ack()
+        await client.close()
+        closed.set()
+
+    subscription = await client.stream.subscribe(name, handler, consumer="c")
+    await client.stream.publish(name, "x")
+    async with asyncio.timeout(client._core.limits.close_timeout / 2):
+        await closed.wait()
+        await subscription.wait()
+    assert client.is_closed
+    async with gomsg.connect(address) as reader:
+        assert await reader.stream.get_offset(name, "c") == 1
+
+
+async def test_closing_waits_for_the_handler_that_runs(address: str, name: str) -> None:
+    begun, finished = asyncio.Event(), asyncio.Event()
+    client = gomsg.connect(address)
+
+    async def handler(message: gomsg.StreamMessage) -> None:
+        begun.set()
+        while not client.is_closed:
+            await asyncio.sleep(0)
+        finished.set()
+
+    await client.stream.subscribe(name, handler)
+    await client.stream.publish(name, "x")
+    await begun.wait()
+    await client.close()
+    assert finished.is_set()
+
+
 async def test_raw_clients(client: gomsg.Client) -> None:
     from gomsg.v1 import cluster_pb2
 

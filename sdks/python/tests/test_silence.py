@@ -83,6 +83,17 @@ async def test_a_node_that_accepts_and_says_nothing_is_given_up(cluster: Cluster
         assert client._core.pipeline.router.home == cluster.other.address
 
 
+async def test_a_node_that_takes_its_time_is_not_given_up_while_it_connects(fake: FakeNode) -> None:
+    async with Gate(fake.address) as gate, gomsg.connect(gate.address) as client:
+        gate.shut()
+        call = asyncio.ensure_future(client.kv.incr("n"))
+        await asyncio.wait([call], timeout=0.5)
+        gate.open()
+        async with asyncio.timeout(NOTICED_SECONDS):
+            await call
+        assert gate.connections == 1
+
+
 async def test_calls_whose_frames_stand_at_a_silent_node_go_to_another(cluster: Cluster) -> None:
     async with connect(cluster.addresses) as client:
         await routed(client)

@@ -44,13 +44,13 @@ class Reconnecting:
         self._failures = 0
         self._failing_since = None
 
-    async def failed(self, error: GomsgError, address: str) -> None:
-        """Waits for the next try. Raises the error, or UNREACHABLE, when there should be none.
+    async def failed(self, error: GomsgError, address: str | None) -> None:
+        """Waits for the next try. Raises the error, or UNREACHABLE, when there should be none. `address` is that of the
+        node that was tried; None when a call failed that goes before.
 
         A subscription that was in place goes on trying for ever; a new one fails when no node can be reached.
         """
         core, limits = self._core, self._core.limits
-        router = core.pipeline.router
         if not is_passing(error):
             raise error
         now = core.loop.time()
@@ -64,24 +64,28 @@ class Reconnecting:
                 method=self._method,
                 cause=error,
             ) from error
+        if address is not None:
+            self._redirect(error, address)
+        core.hooks.log("info", "a subscription connects again", method=self._method, address=address, error=error)
+        delay = backoff_seconds(self._failures, limits.retry_delay, limits.max_retry_delay)
+        self._failures += 1
+        await asyncio.sleep(max(error.retry_after or 0.0, 0.0 if self._hint else delay))
+
+    def _redirect(self, error: GomsgError, address: str) -> None:
+        """Notes what the end of a try says of the node for the next one."""
+        nodes, router = self._core.pipeline.nodes, self._core.pipeline.router
         leader = error.leader.address if error.leader is not None else ""
-        has_hint = leader not in ("", address) and core.pipeline.nodes.stands(leader)
-        self._hint = leader if has_hint else None
-        left, self._left = self._left, ()
-        if error.reason in LEADERLESS_REASONS:
-            if leader in ("", address):
-                self._left = with_left(left, address)
-                router.leave(address)
-            else:
-                router.refresh()
+        left, self._hint, self._left = self._left, None, ()
+        if leader not in ("", address):
+            self._hint = leader if nodes.stands(leader) else None
+            router.refresh()
+        elif error.reason in LEADERLESS_REASONS:
+            self._left = with_left(left, address)
+            router.leave(address)
         elif error.reason == ErrorReason.STALE_TOPOLOGY:
             router.refresh()
         else:
             if error.reason == ErrorReason.UNSPECIFIED and error.code == _UNAVAILABLE:
                 self._left = with_left(left, address)
-                core.pipeline.nodes.failed(address)
+                nodes.failed(address)
             router.lost(address)
-        core.hooks.log("info", "a subscription connects again", method=self._method, address=address, error=error)
-        delay = backoff_seconds(self._failures, limits.retry_delay, limits.max_retry_delay)
-        self._failures += 1
-        await asyncio.sleep(max(error.retry_after or 0.0, 0.0 if self._hint else delay))

@@ -79,11 +79,14 @@ class TopicFeed:
         while True:
             if self._is_closed:
                 raise transport_failure(1, f"{self._method}: the subscription is closed", method=self._method)
-            address = self._tries.next_address()
+            address: str | None = None
             try:
                 if self._acks is not None:
                     await self._acks.flushed()
-                for request in await self._requests():
+                requests = await self._requests()
+                # Chosen now: what goes before may have waited for a node that was silent, and has failed since.
+                address = self._tries.next_address()
+                for request in requests:
                     await self._open(request, address)
             except GomsgError as error:
                 await self._drop()
@@ -110,7 +113,7 @@ class TopicFeed:
                 return True
         return False
 
-    async def _again(self, error: GomsgError, address: str) -> None:
+    async def _again(self, error: GomsgError, address: str | None) -> None:
         if self._is_closed or self._tries is None:
             raise error
         if error.reason == ErrorReason.MEMBER_FENCED:
