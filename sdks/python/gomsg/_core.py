@@ -215,8 +215,7 @@ class Core:
         if self._loop is None:
             return
         self.bind("close")
-        for subscription in self._subscriptions:
-            subscription.closes_client(asyncio.current_task())
+        self.closed_by(asyncio.current_task())
         if self._closing is None:
             self._closing = self._loop.create_task(self._close(), name="gomsg-close")
         await asyncio.shield(self._closing)
@@ -227,6 +226,11 @@ class Core:
         assert self._pipeline is not None and self._channels is not None
         await self._pipeline.close()
         await self._channels.close()
+
+    def closed_by(self, task: asyncio.Task[object] | None) -> None:
+        """The task is about to close the client: where it is that of a handler, nobody waits for that handler."""
+        for subscription in self._subscriptions:
+            subscription.closes_client(task)
 
     def refuse_closed(self, method: str) -> None:
         """Fails with CLIENT_CLOSED once the client is closed."""

@@ -59,6 +59,20 @@ def test_a_loop_in_one_thread_ends_when_another_closes(address: str, name: str) 
     assert not thread.is_alive() and set(seen) == {"x"}
 
 
+def test_a_handler_may_close_the_client(address: str, name: str) -> None:
+    client = gomsg.sync.connect(address)
+    closed = threading.Event()
+
+    def handler(message: gomsg.sync.StreamMessage) -> None:
+        client.close()
+        closed.set()
+
+    subscription = client.stream.subscribe(name, handler)
+    client.stream.publish(name, "x")
+    assert closed.wait(client._client._core.limits.close_timeout / 2)
+    assert subscription.is_closed
+
+
 def test_closing_the_client_leaves_no_thread_of_a_handler(address: str, name: str) -> None:
     client = gomsg.sync.connect(address)
     handled = threading.Event()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from .._client import Client as AsyncClient
+from .._error import GomsgError
 from .._gen.services import SyncServices
 from .runner import Runner
 
@@ -27,6 +29,11 @@ class Client(SyncServices):
 
     def close(self) -> None:
         """Takes no more calls, waits for those in flight, and frees everything. Twice does no harm."""
+        handled = self._runner.handled_task
+        if handled is not None:
+            # By a handler: nobody waits for it, as it waits for this.
+            with suppress(GomsgError):
+                self._runner.call_soon(lambda: self._client._core.closed_by(handled))
         self._runner.close(self._client.close)
 
     def __enter__(self) -> Self:

@@ -7,7 +7,7 @@ import concurrent.futures
 import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from .._error import GomsgError
@@ -28,7 +28,25 @@ class Runner:
         """The process that has the thread; None before there is one."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._handling: dict[int, asyncio.Task[Any]] = {}
+        """By threads that run handlers: the tasks that wait for them."""
         self._is_closed = False
+
+    @contextmanager
+    def handling(self, task: asyncio.Task[Any] | None) -> Iterator[None]:
+        """Around a handler that this thread runs for a task."""
+        thread = threading.get_ident()
+        if task is not None:
+            self._handling[thread] = task
+        try:
+            yield
+        finally:
+            self._handling.pop(thread, None)
+
+    @property
+    def handled_task(self) -> asyncio.Task[Any] | None:
+        """The task for which this thread runs a handler; None when it runs none."""
+        return self._handling.get(threading.get_ident())
 
     def call_soon(self, function: Callable[[], object]) -> None:
         """Lets the event loop call a function. Waits for nothing."""

@@ -56,13 +56,22 @@ class Subscription(Generic[T]):
             handled(handler, on_error)  # Refuses them with the right words.
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gomsg-handler")
 
+        async def on_thread(function: Callable[[], object]) -> None:
+            task = asyncio.current_task()
+
+            def run() -> None:
+                with runner.handling(task):
+                    function()
+
+            await asyncio.get_running_loop().run_in_executor(thread, run)
+
         async def handle(item: Any) -> None:
-            await asyncio.get_running_loop().run_in_executor(thread, lambda: handler(wrap(item)))
+            await on_thread(lambda: handler(wrap(item)))
 
         async def failed(error: Exception, item: Any) -> None:
             if on_error is not None:
                 wrapped = wrap(item) if item is not None else None
-                await asyncio.get_running_loop().run_in_executor(thread, lambda: on_error(error, wrapped))
+                await on_thread(lambda: on_error(error, wrapped))
 
         try:
             plain = handled(handle, failed if on_error is not None else None)
