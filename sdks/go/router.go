@@ -43,7 +43,9 @@ type router struct {
 	// Position in seeds of the one that is used.
 	seed     int
 	topology *topology
-	// Position, in the topology's nodes and behind them the seeds, of the one that calls without a route go to.
+	// The topology's nodes and behind them the seeds; empty without a topology.
+	addresses []string
+	// Position in addresses of the one that calls without a route go to.
 	position   int
 	refreshing bool
 	// When the tries began that have all failed; zero while some node answers.
@@ -93,14 +95,8 @@ func (r *router) pick(route, hint string, avoid *node) *node {
 // failed are tried again, and the call goes to one that stands but has no leader to offer, else to one that is connected,
 // else to each in turn. The addresses that the user gave are among them: they may be the only ones that lead somewhere.
 func (r *router) anyNode(avoid *node) *node {
-	addresses := r.topology.addresses
-	count := len(addresses) + len(r.seeds)
-	at := func(i int) *node {
-		if i = (r.position + i) % count; i < len(addresses) {
-			return r.node(addresses[i])
-		}
-		return r.node(r.seeds[i-len(addresses)])
-	}
+	count := len(r.addresses)
+	at := func(i int) *node { return r.node(r.addresses[(r.position+i)%count]) }
 	first := func(fits func(*node) bool) *node {
 		for i := range count {
 			if node := at(i); node != avoid && fits(node) {
@@ -156,18 +152,12 @@ func (r *router) seedNode(avoid *node) *node {
 func (r *router) leave(left *node, route string) {
 	left.leaderless = true
 	r.leaveSeed(left)
-	if r.topology == nil {
-		return
+	if i := slices.Index(r.addresses, left.address); i >= 0 {
+		r.position = (i + 1) % len(r.addresses)
 	}
-	if i := slices.Index(r.topology.addresses, left.address); i >= 0 {
-		r.position = i + 1
-		if route != "" && r.topology.leader(route) == left.address {
-			r.topology.forget(i)
-		}
-	} else if i := slices.Index(r.seeds, left.address); i >= 0 {
-		r.position = len(r.topology.addresses) + i + 1
+	if r.topology != nil && route != "" && r.topology.leader(route) == left.address {
+		r.topology.forget(left.address)
 	}
-	r.position %= len(r.topology.addresses) + len(r.seeds)
 }
 
 func (r *router) node(address string) *node {
@@ -332,8 +322,12 @@ func (r *router) apply(next *topology) {
 	if r.topology != nil && next.epoch == r.topology.epoch {
 		next.complete(r.topology)
 	}
-	r.topology = next
-	r.position = 0
+	home := ""
+	if r.topology != nil {
+		home = r.addresses[r.position]
+	}
+	r.topology, r.addresses = next, slices.Concat(next.addresses, r.seeds)
+	r.position = max(slices.Index(r.addresses, home), 0)
 	for address, node := range r.nodes {
 		if slices.Contains(next.addresses, address) || slices.Contains(r.seeds, address) {
 			continue

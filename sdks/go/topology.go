@@ -59,10 +59,11 @@ func (t *topology) complete(earlier *topology) {
 	}
 }
 
-// forget takes the lead of all slots from the node at a position.
-func (t *topology) forget(position int) {
+// forget takes the lead of all slots from a node.
+func (t *topology) forget(address string) {
+	position := int16(slices.Index(t.addresses, address))
 	for slot, leader := range t.leaders {
-		if int(leader) == position {
+		if leader == position {
 			t.leaders[slot] = -1
 		}
 	}
