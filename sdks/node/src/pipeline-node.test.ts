@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { NodeProcess } from '../../../server/src/testing/node-process.ts';
+import type { GomsgError } from './errors.ts';
 import { KVService } from './gen/gomsg/v1/kv_pb.js';
 import { QueueService } from './gen/gomsg/v1/queue_pb.js';
 import { PipelineClient } from './pipeline.ts';
@@ -55,6 +56,27 @@ test('increments under way when a node is killed, again and again, are all appli
   } finally {
     await client.close(0);
     await node.kill();
+  }
+});
+
+test('a node that is stopped is given up though its connection stands, and calls go on when it does', async () => {
+  await using node = NodeProcess.start({ flags: [] });
+  const lost = Promise.withResolvers<GomsgError>();
+  const client = new PipelineClient({
+    address: await node.ready,
+    channel: { keepaliveInterval_ms: 200, keepaliveTimeout_ms: 500 },
+    observer: { disconnected: (_, error) => lost.resolve(error) },
+  });
+  try {
+    expect((await client.call(increment, { key: 'n' })).value).toBe(1n);
+    node.pause();
+    const call = client.call(increment, { key: 'n' });
+    expect(await lost.promise).toMatchObject({ code: 14, reasonName: 'UNSPECIFIED' });
+    node.continue();
+    expect((await call).value).toBe(2n);
+    expect((await client.call(increment, { key: 'n' })).value).toBe(3n);
+  } finally {
+    await client.close(0);
   }
 });
 

@@ -24,6 +24,9 @@ const REFRESH_INTERVAL_MS = 500;
  */
 const RENEWAL_INTERVAL_MS = 5_000;
 
+/** A node that was left so long ago is as good as any. */
+const LEFT_MS = 10_000;
+
 export const getTopology = pipelineMethod(ClusterService.method.getTopology);
 
 export interface LanesOptions extends ConnectionOptions {
@@ -49,10 +52,11 @@ export class Lanes {
   /** Those that were given, then those that the topology has beside them. */
   #addresses: readonly string[];
   #home: Lane;
-  /** Of nodes that had no leader to offer, or were shutting down, when the topology was learned before. */
-  readonly #left = new Set<string>();
+  /** When nodes were left that had no leader to offer, or were shutting down. */
+  readonly #leftAt_ms = new Map<string, number>();
   #failingSince_ms: number | undefined;
   #topology: Topology | undefined;
+  #learnedAt_ms = 0;
   /** Its node is being asked for the topology. */
   #asked: Lane | undefined;
   #fetchedAt_ms = Number.NEGATIVE_INFINITY;
@@ -89,7 +93,7 @@ export class Lanes {
     const { home } = this;
     if (name === undefined || !this.#topology?.isCluster) return home;
     const lane = this.#laneTo(this.#topology.leaderOf(name));
-    if (lane === undefined || this.#left.has(lane.address)) return home;
+    if (lane === undefined || this.#isLeft(lane.address)) return home;
     if (lane.connection.stands || mayWait || !home.connection.stands) return lane;
     lane.connection.want();
     return home;
@@ -100,13 +104,18 @@ export class Lanes {
     return this.#topology?.isCluster === false ? undefined : this.#laneTo(address);
   }
 
-  /** Home unless that is this lane; otherwise the next node that stands or was not tried in vain; undefined = none. */
+  /**
+   * Home unless that is this lane; otherwise another node that does not fail: the one that was left longest ago, so that
+   * all of them have their turn, and rather one that stands. Undefined = there is none.
+   */
   laneBeside({ address }: Lane): Lane | undefined {
     if (this.home.address !== address && this.home.isGood) return this.home;
-    const others = this.#after(address)
+    const leftSince_ms = performance.now() - LEFT_MS;
+    const leftAt_ms = (lane: Lane) => Math.max(leftSince_ms, this.#leftAt_ms.get(lane.address) ?? 0);
+    return this.#after(address)
       .map((other) => this.#laneTo(other))
-      .filter((lane) => lane !== undefined);
-    return others.find((lane) => lane.isGood) ?? others[0];
+      .filter((lane) => lane !== undefined)
+      .sort((a, b) => leftAt_ms(a) - leftAt_ms(b) || Number(b.isGood) - Number(a.isGood))[0];
   }
 
   /** Where a stream of this name may go, the node that leads it first; those that are of no use now come last. */
@@ -115,7 +124,7 @@ export class Lanes {
       name !== undefined && this.#topology?.isCluster ? this.#topology.leaderOf(name) : undefined;
     const known = [...(leader === undefined ? [] : [leader]), this.home.address, ...this.#addresses];
     const useless = (address: string) =>
-      this.#left.has(address) || (this.#lanes.get(address)?.connection.isFailing ?? false);
+      this.#isLeft(address) || (this.#lanes.get(address)?.connection.isFailing ?? false);
     return [...new Set([...known.filter((address) => !useless(address)), ...known])];
   }
 
@@ -124,7 +133,7 @@ export class Lanes {
    * the leader of nothing. With no other node that may answer it stays home.
    */
   leave(address: string): void {
-    this.#left.add(address);
+    this.#leftAt_ms.set(address, performance.now());
     if (this.home.address !== address) return;
     const beside = this.laneBeside(this.home);
     if (beside !== undefined) this.#moveHome(beside);
@@ -151,9 +160,12 @@ export class Lanes {
     const topology = new Topology(response);
     if (this.#topology !== undefined && topology.epoch < this.#topology.epoch) return;
     this.#topology = topology;
-    this.#left.clear();
+    this.#learnedAt_ms = performance.now();
     const { addresses } = this.#options;
     this.#addresses = [...new Set([...addresses, ...(topology.isCluster ? topology.addresses : [])])];
+    for (const address of this.#leftAt_ms.keys()) {
+      if (!this.#addresses.includes(address)) this.#leftAt_ms.delete(address);
+    }
     for (const [address, lane] of this.#lanes) {
       if (this.#addresses.includes(address) || lane === this.home || lane.outbox.calls.length > 0) continue;
       this.#lanes.delete(address);
@@ -171,6 +183,11 @@ export class Lanes {
     this.#closed = true;
     clearTimeout(this.#timer);
     clearInterval(this.#renewal);
+  }
+
+  /** It was left, and the topology was not learned since. */
+  #isLeft(address: string): boolean {
+    return (this.#leftAt_ms.get(address) ?? 0) > this.#learnedAt_ms;
   }
 
   /** The lane to one node; undefined when it fails, or there are too many. One that fails is tried. */
@@ -196,7 +213,7 @@ export class Lanes {
         onLost: (lost, error, since_ms) => this.#lost(lost, error, since_ms),
       });
       this.#lanes.set(address, lane);
-      lane.outbox.topologyEpoch = Number(this.#topology?.epoch ?? 0n);
+      lane.outbox.topologyEpoch = this.#epoch;
     }
     return lane;
   }
@@ -204,7 +221,7 @@ export class Lanes {
   #answered(lane: Lane): void {
     this.#failingSince_ms = undefined;
     const { home } = this;
-    if (home.connection.stands || lane === home || this.#left.has(lane.address) || this.#closed) return;
+    if (home.connection.stands || lane === home || this.#isLeft(lane.address) || this.#closed) return;
     this.#moveHome(lane);
     for (const call of home.outbox.takeReady()) {
       call.lane = lane;
@@ -237,13 +254,16 @@ export class Lanes {
     // What the node that was left answers is not waited for.
     if (this.#asked === this.home) this.#asked = undefined;
     this.#home = lane;
-    this.#sayEpoch();
   }
 
-  /** Calls come to a leader because of a slot map, and home whatever it says. */
+  /** Also home: a node that is cut off tells at once whoever says that it knows other nodes. */
   #sayEpoch(): void {
-    const epoch = Number(this.#topology?.epoch ?? 0n);
-    for (const lane of this.all) lane.outbox.topologyEpoch = lane === this.home ? 0 : epoch;
+    for (const lane of this.all) lane.outbox.topologyEpoch = this.#epoch;
+  }
+
+  /** Of the slot map by which calls go where they go; 0 = of none. */
+  get #epoch(): number {
+    return this.#topology?.isCluster ? Number(this.#topology.epoch) : 0;
   }
 
   #fetchNow(): void {

@@ -1,35 +1,31 @@
 /** A client of several nodes: which of them a call goes to, and where it goes when that one is not there. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ErrorReason } from '../errors.ts';
-import { ClusterServiceGetTopologyResponseSchema } from '../gen/gomsg/v1/cluster_pb.js';
-import { KVService, KVServiceIncrementRequestSchema } from '../gen/gomsg/v1/kv_pb.js';
-import type { PipelineCall } from '../gen/gomsg/v1/pipeline_pb.js';
+import { KVService } from '../gen/gomsg/v1/kv_pb.js';
 import { PipelineClient } from '../pipeline.ts';
-import { type FakePipeline, failure, methodNumbers, serveFakePipeline } from '../testing/fake-pipeline.ts';
-import { SLOTS, slotOf } from './slots.ts';
+import {
+  FakeCluster,
+  GET_TOPOLOGY,
+  high,
+  incrementsAt,
+  keyOf,
+  keysAt,
+  low,
+  notLeader,
+} from '../testing/fake-cluster.ts';
+import { type FakePipeline, failure, methodNumbers } from '../testing/fake-pipeline.ts';
 
 const { get, increment } = KVService.method;
-const GET_TOPOLOGY = 408;
-const half = SLOTS / 2;
-const names = Array.from({ length: 40 }, (_, i) => `key${i}`);
-const low = names.filter((name) => slotOf(name) < half);
-const high = names.filter((name) => slotOf(name) >= half);
 
-let nodes: FakePipeline[];
+let cluster: FakeCluster;
+let nodes: readonly FakePipeline[];
 let client: PipelineClient;
-let epoch: bigint;
-/** Index of the node that leads the lower and the upper half of the slots. */
-let leaders: [number, number];
 
 beforeEach(async () => {
-  nodes = await Promise.all([serveFakePipeline(), serveFakePipeline(), serveFakePipeline()]);
-  leaders = [0, 1];
-  epoch = 1n;
-  for (const node of nodes)
-    node.rule = (call) => (call.method === GET_TOPOLOGY ? topology(nodes) : undefined);
+  cluster = await FakeCluster.serve();
+  nodes = cluster.nodes;
   client = new PipelineClient({
     address: nodes[0]!.address,
     routing: true,
@@ -41,62 +37,12 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await client.close(100);
-  for (const node of nodes) node.stop();
+  cluster.stop();
 });
-
-function topology(of: readonly FakePipeline[]) {
-  return {
-    payload: toBinary(
-      ClusterServiceGetTopologyResponseSchema,
-      create(ClusterServiceGetTopologyResponseSchema, {
-        epoch,
-        nodes: of.map(({ address }, index) => ({ nodeId: `n${index}`, address })),
-        groups: [
-          { group: 1, leaderNodeId: `n${leaders[0]}`, slots: [{ first: 0, last: half - 1 }] },
-          { group: 2, leaderNodeId: `n${leaders[1]}`, slots: [{ first: half, last: SLOTS - 1 }] },
-        ],
-      }),
-    ),
-  };
-}
-
-function notLeader(hint: FakePipeline | undefined) {
-  return {
-    error: {
-      code: 14,
-      message: 'not the leader',
-      detail: {
-        reason: ErrorReason.NOT_LEADER,
-        ...(hint && { leader: { nodeId: 'n', address: hint.address } }),
-      },
-    },
-  };
-}
-
-function keyOf({ payload }: PipelineCall): string {
-  return fromBinary(KVServiceIncrementRequestSchema, payload).key;
-}
-
-function keysAt(node: FakePipeline): string[] {
-  return node.calls.filter(({ method }) => method === methodNumbers.increment).map(keyOf);
-}
-
-/** Calls until the client knows the topology, and is connected to the nodes that lead. */
-async function learn(): Promise<void> {
-  await client.call(increment, { key: low[0]! });
-  await nodes[0]!.until(() => nodes[0]!.calls.some(({ method }) => method === GET_TOPOLOGY));
-  await client.call(increment, { key: low[0]! });
-  await client.call(get, { key: high[0]! });
-  if (nodes[leaders[1]]!.address !== client.address) await standing(nodes[leaders[1]]!);
-}
-
-async function standing(node: FakePipeline): Promise<void> {
-  await node.until(() => node.streams.size > 0);
-}
 
 describe('calls to a cluster', () => {
   it('go to the node that leads their slot', async () => {
-    await learn();
+    await cluster.learn(client);
     const before = keysAt(nodes[0]!).length;
     await Promise.all([...low, ...high].map((key) => client.call(increment, { key })));
     expect(new Set(keysAt(nodes[0]!).slice(before))).toEqual(new Set(low));
@@ -105,7 +51,7 @@ describe('calls to a cluster', () => {
   });
 
   it('share one session, in which no position comes twice', async () => {
-    await learn();
+    await cluster.learn(client);
     await Promise.all([...low, ...high].map((key) => client.call(increment, { key })));
     expect(nodes[0]!.openedSessions.length + nodes[1]!.openedSessions.length).toBe(1);
     const writes = nodes.flatMap((node) => node.frames).filter(({ sessionId }) => sessionId !== 0n);
@@ -115,47 +61,45 @@ describe('calls to a cluster', () => {
   });
 
   it('say the epoch by which they were routed', async () => {
-    await learn();
+    await cluster.learn(client);
     await client.call(increment, { key: high[0]! });
     expect(nodes[1]!.frames.at(-1)!.topologyEpoch).toBe(1n);
   });
 
   it('follow a hint with the same session and position', async () => {
-    await learn();
+    await cluster.learn(client);
     const { rule } = nodes[1]!;
     nodes[1]!.rule = (call, frame) =>
       call.method === methodNumbers.increment ? notLeader(nodes[2]) : rule(call, frame);
     await client.call(increment, { key: high[0]! });
-    const [refused, taken] = [nodes[1]!, nodes[2]!].map(
-      ({ calls }) => calls.find(({ method }) => method === methodNumbers.increment)!,
-    );
+    const [refused, taken] = [nodes[1]!, nodes[2]!].map((node) => incrementsAt(node)[0]!);
     expect(taken!.sequence).toBe(refused!.sequence);
     expect(taken!.retry).toBe(true);
     expect(nodes[2]!.frames.at(-1)!.sessionId).toBe(nodes[1]!.frames.at(-1)!.sessionId);
   });
 
   it('learn the new leader when there is no hint', async () => {
-    await learn();
+    await cluster.learn(client);
     const { rule } = nodes[1]!;
     nodes[1]!.rule = (call, frame) => {
       if (call.method !== methodNumbers.increment) return rule(call, frame);
-      leaders = [0, 2];
-      epoch = 2n;
-      return notLeader(undefined);
+      cluster.leaders = [0, 2];
+      cluster.epoch = 2n;
+      return notLeader();
     };
     await client.call(increment, { key: high[0]! });
     expect(keysAt(nodes[2]!)).toEqual([high[0]]);
   });
 
   it('go by another node when their own cannot be reached', async () => {
-    await learn();
+    await cluster.learn(client);
     nodes[1]!.stop();
     await Promise.all(high.map((key) => client.call(increment, { key })));
     expect(new Set(keysAt(nodes[0]!).filter((key) => high.includes(key)))).toEqual(new Set(high));
   });
 
   it('are sent again elsewhere when the connection breaks under them, and keep their place', async () => {
-    await learn();
+    await cluster.learn(client);
     const { rule } = nodes[1]!;
     nodes[1]!.rule = (call, frame) => (call.method === methodNumbers.increment ? 'hold' : rule(call, frame));
     const call = client.call(increment, { key: high[0]! });
@@ -168,9 +112,9 @@ describe('calls to a cluster', () => {
   });
 
   it('go on over the other nodes when the given one is gone', async () => {
-    await learn();
-    leaders = [1, 1];
-    epoch = 2n;
+    await cluster.learn(client);
+    cluster.leaders = [1, 1];
+    cluster.epoch = 2n;
     nodes[0]!.stop();
     await client.call(increment, { key: low[0]! });
     expect(keysAt(nodes[1]!)).toContain(low[0]);
@@ -185,7 +129,7 @@ describe('calls while something is wrong with a leader', () => {
       const { port } = silent.address() as AddressInfo;
       const nowhere = { address: `127.0.0.1:${port}` } as FakePipeline;
       nodes[0]!.rule = (call) =>
-        call.method === GET_TOPOLOGY ? topology([nodes[0]!, nowhere, nodes[2]!]) : undefined;
+        call.method === GET_TOPOLOGY ? cluster.topology([nodes[0]!, nowhere, nodes[2]!]) : undefined;
       await client.call(increment, { key: low[0]! });
       await nodes[0]!.until(() => nodes[0]!.calls.some(({ method }) => method === GET_TOPOLOGY));
       await client.call(increment, { key: low[0]! });
@@ -197,7 +141,7 @@ describe('calls while something is wrong with a leader', () => {
   });
 
   it('go to it again once it is back', async () => {
-    await learn();
+    await cluster.learn(client);
     nodes[1]!.stop();
     await client.call(increment, { key: high[0]! });
     await nodes[1]!.start();
@@ -224,9 +168,9 @@ describe('calls while something is wrong with a leader', () => {
 describe('calls to a node that runs alone', () => {
   it('go to the given address, whatever the node calls itself', async () => {
     const [entry, other] = [nodes[0]!, nodes[1]!];
-    entry.rule = (call) => (call.method === GET_TOPOLOGY ? topology([other]) : undefined);
-    leaders = [0, 0];
-    await learn();
+    entry.rule = (call) => (call.method === GET_TOPOLOGY ? cluster.topology([other]) : undefined);
+    cluster.leaders = [0, 0];
+    await cluster.learn(client);
     await Promise.all(high.map((key) => client.call(increment, { key })));
     expect(keysAt(other)).toEqual([]);
     expect(new Set(keysAt(entry)).size).toBe(high.length + 1);
@@ -236,12 +180,12 @@ describe('calls to a node that runs alone', () => {
     vi.useFakeTimers({ toFake: ['setInterval'] });
     try {
       const [entry, other] = [nodes[0]!, nodes[1]!];
-      entry.rule = (call) => (call.method === GET_TOPOLOGY ? topology([entry]) : undefined);
-      leaders = [0, 0];
+      entry.rule = (call) => (call.method === GET_TOPOLOGY ? cluster.topology([entry]) : undefined);
+      cluster.leaders = [0, 0];
       await client.call(increment, { key: low[0]! });
       await entry.until(() => entry.calls.some(({ method }) => method === GET_TOPOLOGY));
-      entry.rule = (call) => (call.method === GET_TOPOLOGY ? topology([entry, other]) : undefined);
-      leaders = [1, 1];
+      entry.rule = (call) => (call.method === GET_TOPOLOGY ? cluster.topology([entry, other]) : undefined);
+      cluster.leaders = [1, 1];
       await vi.waitUntil(async () => {
         vi.advanceTimersByTime(5_000);
         await client.call(increment, { key: low[0]! });
