@@ -37,7 +37,7 @@ import type { ForwardedCall } from './links/forwarded-call.ts';
 import type { JoinedMember } from './links/join.ts';
 import type { ForeignMember, LinkEvents, LinkLimits } from './links/options.ts';
 import { PeerLinks } from './links/peer-links.ts';
-import { majoritySilence_ms } from './majority-silence.ts';
+import { CUT_OFF_AFTER_MS, majoritySilence_ms } from './majority-silence.ts';
 import { MemberClusterView } from './member-view.ts';
 import { figureSampler } from './node-figures.ts';
 import { NodesDown } from './nodes-down.ts';
@@ -374,7 +374,9 @@ export class Member implements Leadership {
   noLeader(group: number): Failure {
     if (this.#closed) return DRAINING;
     const voters = this.#directory.control.placement(group)?.desired.voters.map(nodeOf) ?? [];
-    const silent = voters.filter((node) => node !== this.self && !this.#reports.isAlive(node));
+    const silent = voters.filter(
+      (node) => node !== this.self && this.links.silence_ms(node) >= CUT_OFF_AFTER_MS,
+    );
     const names = silent.map((node) => this.#directory.nameOf(node)).sort();
     const missing =
       names.length > 0 ? `: ${names.join(' and ')} ${names.length > 1 ? 'do' : 'does'} not answer` : '';
