@@ -93,12 +93,13 @@ test('streams go to the leader first, and to a node that was left last', () => {
   expect(lanes.addressesFor('name')).toEqual([A, B, C]);
 });
 
-test('calls that come home say no epoch, wherever that is; those to leaders do', () => {
-  learn(B);
+test('calls say the epoch of the cluster that they know, wherever they go', () => {
   const first = lanes.home;
+  expect(first.outbox.topologyEpoch).toBe(0);
+  learn(B);
   const leader = lanes.laneFor('name', true);
-  expect([first, leader].map(({ outbox }) => outbox.topologyEpoch)).toEqual([0, 1]);
+  expect([first, leader].map(({ outbox }) => outbox.topologyEpoch)).toEqual([1, 1]);
   lanes.leave(A);
   expect(lanes.home).toBe(leader);
-  expect([first, leader].map(({ outbox }) => outbox.topologyEpoch)).toEqual([1, 0]);
+  expect([first, leader].map(({ outbox }) => outbox.topologyEpoch)).toEqual([1, 1]);
 });

@@ -25,7 +25,7 @@ export class Outbox {
   /** Calls that the server has, by id; also those that nobody waits for any more. */
   readonly #sent = new Map<number, Call>();
   readonly #flush = () => this.flush();
-  /** Epoch of the slot map by which calls come here; 0 = they come here whatever it says. */
+  /** Epoch of the slot map by which calls go where they go; 0 = of none. */
   topologyEpoch = 0;
   #flushDue = false;
   #lastCallId = 0;
