@@ -23,6 +23,7 @@ const CASES = [
   'stream/groups/shared-partitions',
   'stream/subscribe/survives-cuts',
   'client/retries/counter-under-cuts',
+  'client/silence/leader-is-stopped',
 ];
 
 const mode = { nodes: 3, killsLeader: false } as const;
