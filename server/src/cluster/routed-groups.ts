@@ -90,7 +90,7 @@ export class RoutedGroup implements ServiceGroup {
   }
 
   #submitLater(proposal: Proposal, begun: LeaderSearch | undefined, failure: Failure): void {
-    const search = begun ?? new LeaderSearch(this.#leadership, undefined);
+    const search = begun ?? new LeaderSearch(this.#leadership, undefined, proposal.canGoElsewhere);
     const isOn =
       this.#waiting < WAITING_MAX &&
       search.again(this.id, () => {

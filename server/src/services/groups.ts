@@ -14,6 +14,8 @@ export interface Proposal {
   /** The decoded request; never changed after this. */
   readonly request: Message | undefined;
   readonly session: SessionCall | undefined;
+  /** As of the call (`CallContext`), for a command whose group may be led by another node. */
+  readonly canGoElsewhere?: boolean | undefined;
   /** Gets the encoded response once the command is committed, durable and applied. */
   readonly reply: Reply;
 }

@@ -24,7 +24,7 @@ export function sessionMethods({ router, sessionIdleTimeout_ms }: SessionDeps): 
     create(PipelineServiceOpenSessionResponseSchema, { idleTimeout: msToDuration(sessionIdleTimeout_ms) }),
   );
   return [
-    unary(openSession, (request, { payload, number, reply }) => {
+    unary(openSession, (request, { payload, number, context, reply }) => {
       // One group hands out all ids, so that no two sessions share one.
       const [group] = router.dataGroups();
       if (group === undefined) {
@@ -36,6 +36,7 @@ export function sessionMethods({ router, sessionIdleTimeout_ms }: SessionDeps): 
         payload,
         request,
         session: undefined,
+        canGoElsewhere: context.canGoElsewhere,
         reply: {
           ok: (response) => reply.ok(Buffer.concat([response, idleTimeout])),
           fail: (failure) => reply.fail(failure),

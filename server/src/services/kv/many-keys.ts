@@ -60,10 +60,12 @@ export function manyKeyMethods({ router, limits }: KvDeps): Method[] {
         router,
         entries.map(({ key }) => key),
       );
-      const { session } = context;
+      const { session, canGoElsewhere } = context;
       if (parts.size === 0) reply.ok(new Uint8Array());
       if (parts.size === 1) {
-        for (const group of parts.keys()) group.submit({ method: number, payload, request, session, reply });
+        for (const group of parts.keys()) {
+          group.submit({ method: number, payload, request, session, canGoElsewhere, reply });
+        }
         return;
       }
       const versions = new Array<bigint>(entries.length).fill(0n);
@@ -77,6 +79,7 @@ export function manyKeyMethods({ router, limits }: KvDeps): Method[] {
           payload: toBinary(kv.KVServiceSetManyRequestSchema, part),
           request: part,
           session,
+          canGoElsewhere,
           reply: {
             ok(response) {
               if (open <= 0) return;
