@@ -194,15 +194,17 @@ describe('a cluster without a leader', () => {
     await using client = clientOf({ retryDelay_ms: 25, maxRetryDelay_ms: 2_000 });
     await cluster.learn(client);
     const led_ms = performance.now() + 1_500;
+    const before = nodes.map((node) => keysAt(node).length);
     for (const [index, node] of nodes.entries()) {
       refuse(node, () => (performance.now() >= led_ms && index === 2 ? undefined : notLeader()));
     }
     cluster.leaders = [undefined, undefined];
     cluster.epoch = 2n;
     const calls = [low[0]!, low[1]!, high[0]!].map((key) => client.call(increment, { key }));
-    await nodes[0]!.until(() => keysAt(nodes[0]!).includes(high[0]!));
     await Promise.all(calls);
-    for (const node of nodes.slice(0, 2)) expect(keysAt(node)).toContain(high[0]);
+    for (const [index, node] of nodes.entries()) {
+      expect(keysAt(node).length).toBeGreaterThan(before[index]!);
+    }
     expect(keysAt(nodes[2]!)).toEqual(expect.arrayContaining([low[0], low[1], high[0]]));
     expect(new Set(incrementsAt(nodes[2]!).map(({ sequence }) => sequence)).size).toBe(3);
   });
