@@ -433,6 +433,7 @@ export class Member implements Leadership {
     this.down.look(this.#otherNodes);
     // A link takes longer to notice that the other end is silent.
     for (const node of this.#otherNodes) if (!this.#reports.isAlive(node)) this.#leaders.forget(node);
+    this.links.endSilent();
     this.#registration.run();
     this.#reconciler.run();
     // The others can go on with what this node cannot write.

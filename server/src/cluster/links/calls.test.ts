@@ -4,6 +4,7 @@ import { ErrorReason, GomsgError } from '../../services/errors.ts';
 import type { Reply } from '../../services/method.ts';
 import type { Failure, Outcome } from '../../state/failure.ts';
 import type { ReceivedCall } from './forwarded-call.ts';
+import { LINK_DEFAULTS } from './options.ts';
 import {
   failureIn,
   type LinkedNode,
@@ -385,4 +386,28 @@ describe('a server-streaming call', () => {
     for (const messages of open) await messages.return?.();
     await vi.waitFor(() => expect(one.links.open.forwardedStreams).toBe(0), WAIT);
   });
+});
+
+test('what a node passed on ends once it was silent for as long as a link to it would stand', async () => {
+  let now_ms = 0;
+  const [one, two] = (await openNodes(2, { monotonic: () => now_ms })) as [LinkedNode, LinkedNode];
+  const producer = new Producer((position) =>
+    position === 0 ? Promise.resolve(Buffer.from('x')) : new Promise(() => {}),
+  );
+  two.onStream = () => producer;
+  two.onCall = () => {};
+  const messages = one.links.stream(2, textCall(''))[Symbol.asyncIterator]();
+  await messages.next();
+  const outcome = outcomeOf(one, two, textCall('waits'));
+  await vi.waitFor(() => expect(two.calls).toHaveLength(1), WAIT);
+  const { signal } = two.calls[0]!;
+  now_ms += LINK_DEFAULTS.keepaliveInterval_ms + LINK_DEFAULTS.keepaliveTimeout_ms - 1;
+  two.links.endSilent();
+  expect([signal.aborted, producer.returned]).toEqual([false, 0]);
+  now_ms += 1;
+  two.links.endSilent();
+  expect([signal.aborted, producer.returned]).toEqual([true, 1]);
+  // Should it live after all, it is told.
+  expect(await outcome).toMatchObject({ reason: ErrorReason.NO_QUORUM });
+  await expect(messages.next()).rejects.toMatchObject({ reason: ErrorReason.NO_QUORUM });
 });

@@ -40,6 +40,7 @@ export class PeerLinks implements Peers {
   readonly #outbound = new Map<number, OutboundLink>();
   readonly #inbound = new Map<number, InboundLink>();
   readonly #heard = new Map<number, number>();
+  readonly #streams: StreamAnswerer;
   readonly #methods: Method[];
   readonly #forwardedStreams = new Map<number, number>();
   #report: Uint8Array | undefined;
@@ -69,6 +70,7 @@ export class PeerLinks implements Peers {
       guard: (where, action) => this.#guard(where, action),
     };
     this.#accepting = new Accepting(this.#context);
+    this.#streams = new StreamAnswerer(this.#context, this.#accepting);
     this.#methods = this.#makeMethods();
   }
 
@@ -126,6 +128,20 @@ export class PeerLinks implements Peers {
 
   silence_ms(node: number): number {
     return this.#context.monotonic() - (this.lastHeard_ms(node) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  /**
+   * Ends what nodes passed on that were silent for as long as it takes to give up a link to them: calls that wait, as their
+   * answers would go nowhere, and streams, whose places others may want. The port would notice much later. To be called
+   * now and then.
+   */
+  endSilent(): void {
+    const { keepaliveInterval_ms, keepaliveTimeout_ms } = this.#limits;
+    for (const node of this.#heard.keys()) {
+      if (this.silence_ms(node) < keepaliveInterval_ms + keepaliveTimeout_ms) continue;
+      this.#inbound.get(node)?.close();
+      this.#streams.endAllOf(node);
+    }
   }
 
   pulse(): void {
@@ -265,7 +281,6 @@ export class PeerLinks implements Peers {
 
   #makeMethods(): Method[] {
     const snapshots = new SnapshotReceiver(this.#context, this.#accepting);
-    const streams = new StreamAnswerer(this.#context, this.#accepting);
     const joins = new JoinAcceptor(this.#context, this.#accepting);
     return [
       this.#method('link', StreamPurpose.LINK, (stream, peer) => {
@@ -280,7 +295,7 @@ export class PeerLinks implements Peers {
       this.#method('installSnapshot', StreamPurpose.SNAPSHOT, (stream, peer) =>
         snapshots.opened(stream, peer),
       ),
-      this.#method('forward', StreamPurpose.FORWARD, (stream, peer) => streams.opened(stream, peer)),
+      this.#method('forward', StreamPurpose.FORWARD, (stream, peer) => this.#streams.opened(stream, peer)),
       this.#method('join', StreamPurpose.JOIN, (stream, peer) => joins.opened(stream, peer)),
     ];
   }

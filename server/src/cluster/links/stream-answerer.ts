@@ -21,11 +21,18 @@ const CALLER_GONE: Failure = { reason: ErrorReason.CANCELED, message: 'the calle
 export class StreamAnswerer {
   readonly #context: LinkContext;
   readonly #accepting: Accepting;
+  /** What ends each, by the node that passed it on. */
+  readonly #byCaller = new Map<number, Set<() => void>>();
   #open = 0;
 
   constructor(context: LinkContext, accepting: Accepting) {
     this.#context = context;
     this.#accepting = accepting;
+  }
+
+  /** Ends what is answered to a node that reads no more. */
+  endAllOf(node: number): void {
+    for (const end of [...(this.#byCaller.get(node) ?? [])]) end();
   }
 
   /** Calls being answered. */
@@ -41,6 +48,12 @@ export class StreamAnswerer {
     }
     this.#open += 1;
     let answer: Answer | undefined;
+    const end = (): void => {
+      answer?.stop();
+      stream.end();
+    };
+    const ends = this.#byCaller.get(peer.number) ?? new Set();
+    this.#byCaller.set(peer.number, ends.add(end));
     stream.listen({
       message: (bytes) => {
         if (answer !== undefined) return;
@@ -63,6 +76,8 @@ export class StreamAnswerer {
       drained: () => answer?.drained(),
       closed: () => {
         this.#open -= 1;
+        ends.delete(end);
+        if (ends.size === 0 && this.#byCaller.get(peer.number) === ends) this.#byCaller.delete(peer.number);
         answer?.stop();
       },
     });
