@@ -43,6 +43,7 @@ class GomsgClient extends Services implements Client {
     const { addresses, channel, limits, maxCollected, hooks } = settings;
     const retried: StreamNetwork['retried'] = (method, error, delay_ms) =>
       told(hooks.onRetry, { method, error, delay: delay_ms / 1000 });
+    const channels = new StreamChannels(channel);
     const pipeline = new PipelineClient({
       ...limits,
       addresses,
@@ -50,17 +51,20 @@ class GomsgClient extends Services implements Client {
       routing: true,
       observer: {
         connected: (address) => told(hooks.onConnect, { address }),
-        disconnected: (address, error) => told(hooks.onDisconnect, { address, error }),
+        disconnected: (address, error) => {
+          told(hooks.onDisconnect, { address, error });
+          channels.nodeLost(address, error);
+        },
         retried,
       },
     });
     const calls = new Calls(pipeline, { timeout_ms: limits.timeout_ms, maxCollected, hooks });
     const network: StreamNetwork = {
-      channels: new StreamChannels(channel),
+      channels,
       backoff: { first_ms: limits.retryDelay_ms, longest_ms: limits.maxRetryDelay_ms },
       unreachableTimeout_ms: limits.unreachableTimeout_ms,
       addressesFor: (route) => pipeline.addressesFor(route),
-      failed: (address, error) => pipeline.streamFailed(address, error),
+      failed: (address, error, route) => pipeline.streamFailed(address, error, route),
       retried,
     };
     const streams = new Streams(calls, network, hooks);

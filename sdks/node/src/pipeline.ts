@@ -136,9 +136,13 @@ export class PipelineClient {
     return this.#lanes.addressesFor(route);
   }
 
-  /** A stream failed at this node: calls leave it too if it is of no use, and the topology is asked for again. */
-  streamFailed(address: string, error: GomsgError): void {
+  /**
+   * A stream of this name failed at this node: calls leave it too if it is of no use, and the topology is asked for
+   * again. Where a stream was passed on, it is the leader that is not one any more.
+   */
+  streamFailed(address: string, error: GomsgError, route: string | undefined): void {
     if (!this.#routing || this.#closing !== undefined) return;
+    if (isOfWrongNode(error)) this.#lanes.leaveLeader(route);
     if (leavesNode(error)) this.#lanes.leave(address);
     this.#lanes.refresh();
   }

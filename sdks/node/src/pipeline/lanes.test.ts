@@ -93,6 +93,14 @@ test('streams go to the leader first, and to a node that was left last', () => {
   expect(lanes.addressesFor('name')).toEqual([A, B, C]);
 });
 
+test('a leader that is none any more, as a stream heard, is not where the next one goes', () => {
+  learn(B);
+  vi.advanceTimersByTime(1);
+  lanes.leaveLeader('name');
+  expect(lanes.addressesFor('name')).toEqual([A, C, B]);
+  expect(lanes.laneFor('name', true).address).toBe(A);
+});
+
 test('calls say the epoch of the cluster that they know, wherever they go', () => {
   const first = lanes.home;
   expect(first.outbox.topologyEpoch).toBe(0);

@@ -139,6 +139,12 @@ export class Lanes {
     if (beside !== undefined) this.#moveHome(beside);
   }
 
+  /** Whoever led the slot of this name does not any more. */
+  leaveLeader(name: string | undefined): void {
+    const leader = name === undefined ? undefined : this.#topology?.leaderOf(name);
+    if (leader !== undefined) this.leave(leader);
+  }
+
   /** Sees to it that the topology is asked for soon; tells in how many milliseconds. */
   refresh(): number {
     const wait_ms = Math.max(0, this.#fetchedAt_ms + REFRESH_INTERVAL_MS - performance.now());

@@ -2,7 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ChannelSettings } from '../channel.ts';
-import { ErrorReason, type GomsgError } from '../errors.ts';
+import { ErrorReason, type GomsgError, GrpcCode, gomsgError } from '../errors.ts';
 import { streamFace } from '../faces/face.ts';
 import {
   KVService,
@@ -29,6 +29,7 @@ const PLAN: Plan<typeof KVServiceWatchRequestSchema, typeof KVServiceWatchRespon
 };
 
 let controller: AbortController;
+let channels: StreamChannels;
 let other: FakeServices;
 /** Nodes at which the stream failed, in order. */
 let failures: { readonly address: string; readonly error: GomsgError }[];
@@ -51,8 +52,9 @@ async function* answersOnce(_: unknown, { signal }: { signal: AbortSignal }) {
 }
 
 function watch(addresses: readonly string[], settings: ChannelSettings = {}) {
+  channels = new StreamChannels(settings);
   const network = {
-    channels: new StreamChannels(settings),
+    channels,
     backoff: { first_ms: 1, longest_ms: 10 },
     unreachableTimeout_ms: 5_000,
     addressesFor: () => addresses,
@@ -70,6 +72,20 @@ test('a stream leaves a node that falls silent, though its connection stands', a
   wire.silence();
   await responses.next();
   expect(failures).toMatchObject([{ address: wire.address, error: { code: 14 } }]);
+});
+
+test('a stream does not wait for a connection to a node that calls have lost', async () => {
+  await using node = await serveFakeKv({ watch: answersOnce });
+  await using wire = await SilenceableWire.to(node.address);
+  wire.silence();
+  const taken = wire.connected();
+  const responses = watch([wire.address, other.address]);
+  const response = responses.next();
+  await taken;
+  const lost = gomsgError({ code: GrpcCode.UNAVAILABLE, message: 'lost by others' });
+  channels.nodeLost(wire.address, lost);
+  await response;
+  expect(failures).toEqual([{ address: wire.address, error: lost }]);
 });
 
 test('a stream stays with a node that answers pings, however long nothing comes', async () => {

@@ -15,8 +15,8 @@ export interface StreamNetwork {
   readonly unreachableTimeout_ms: number;
   /** Where a stream of this name may go, the best node first; never empty. */
   addressesFor(route: string | undefined): readonly string[];
-  /** A stream failed at this node: the topology may be another one. */
-  failed(address: string, error: GomsgError): void;
+  /** A stream of this name failed at this node: the topology may be another one. */
+  failed(address: string, error: GomsgError, route: string | undefined): void;
   retried(method: string, error: GomsgError, delay_ms: number): void;
 }
 
@@ -74,7 +74,7 @@ export async function* reconnecting<I extends DescMessage, O extends DescMessage
     if (!wasInPlace && performance.now() - failingSince_ms >= network.unreachableTimeout_ms) {
       throw unreachable(lost, face.name);
     }
-    network.failed(address, lost);
+    network.failed(address, lost, route);
     nextNode.failed(lost);
     const backoff_ms = nextNode.isFirstHint ? 0 : backoffDelay_ms(nextNode.failures - 1, network.backoff);
     const delay_ms = Math.max(backoff_ms, lost.retryAfter_ms ?? 0);

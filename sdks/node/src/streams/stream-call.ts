@@ -4,18 +4,26 @@ import {
   ChannelCredentials,
   Client,
   type ClientReadableStream,
+  connectivityState,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { type ChannelSettings, callMetadata, openChannel } from '../channel.ts';
-import type { GomsgError } from '../errors.ts';
+import { GomsgError } from '../errors.ts';
 import { noToken, serviceError } from '../service-error.ts';
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
+interface Connection {
+  readonly channel: Channel;
+  readonly client: Client;
+  readonly calls: Set<ClientReadableStream<Buffer>>;
+  users: number;
+}
+
 /** The connections of streams: one to each node that has any, made with the first and closed with the last. */
 export class StreamChannels {
   readonly #settings: ChannelSettings;
-  readonly #open = new Map<string, { readonly channel: Channel; readonly client: Client; users: number }>();
+  readonly #open = new Map<string, Connection>();
 
   constructor(settings: ChannelSettings) {
     this.#settings = settings;
@@ -37,14 +45,15 @@ export class StreamChannels {
     signal: AbortSignal,
     onLost: (error: GomsgError) => void,
   ): AsyncGenerator<Uint8Array, undefined, undefined> {
-    const client = this.#acquire(address);
+    const { client, calls } = this.#acquire(address);
     let call: ClientReadableStream<Buffer> | undefined;
     const cancel = () => call?.cancel();
     try {
       const metadata = await unlessAborted(this.#metadata(address), signal);
       if (metadata === undefined) return;
       call = client.makeServerStreamRequest(path, identity, identity, request, metadata);
-      call.once('error', (error: ServiceError) => onLost(serviceError(error, address)));
+      calls.add(call);
+      call.once('error', (error: Error) => onLost(gomsgErrorOf(error, address)));
       // What follows from giving it up is of no interest, and must not be an unhandled event.
       call.on('error', () => {});
       signal.addEventListener('abort', cancel, { once: true });
@@ -55,8 +64,16 @@ export class StreamChannels {
     } finally {
       signal.removeEventListener('abort', cancel);
       cancel();
+      if (call !== undefined) calls.delete(call);
       this.#release(address);
     }
+  }
+
+  /** Calls to a node were lost: streams that still wait for a connection to it need not find that out themselves. */
+  nodeLost(address: string, error: GomsgError): void {
+    const connection = this.#open.get(address);
+    if (connection?.channel.getConnectivityState(false) === connectivityState.READY) return;
+    for (const call of connection?.calls ?? []) call.destroy(error);
   }
 
   async #metadata(address: string) {
@@ -67,16 +84,16 @@ export class StreamChannels {
     }
   }
 
-  #acquire(address: string): Client {
+  #acquire(address: string): Connection {
     let entry = this.#open.get(address);
     if (entry === undefined) {
       const channel = openChannel(address, this.#settings);
       const client = new Client(address, ChannelCredentials.createInsecure(), { channelOverride: channel });
-      entry = { channel, client, users: 0 };
+      entry = { channel, client, calls: new Set(), users: 0 };
       this.#open.set(address, entry);
     }
     entry.users += 1;
-    return entry.client;
+    return entry;
   }
 
   #release(address: string): void {
@@ -99,6 +116,10 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   } finally {
     signal.removeEventListener('abort', abort);
   }
+}
+
+function gomsgErrorOf(error: Error, address: string): GomsgError {
+  return error instanceof GomsgError ? error : serviceError(error as ServiceError, address);
 }
 
 function isServiceError(error: unknown): error is ServiceError {

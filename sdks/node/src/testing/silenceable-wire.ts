@@ -5,6 +5,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 export class SilenceableWire {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #awaitingConnection: (() => void)[] = [];
   #isSilent = false;
   #waiters: { left: number; readonly resolve: () => void }[] = [];
 
@@ -18,6 +19,7 @@ export class SilenceableWire {
 
   private constructor(port: number) {
     this.#server = createServer((near) => {
+      for (const resolve of this.#awaitingConnection.splice(0)) resolve();
       const far = connect(port, '127.0.0.1');
       for (const [from, to] of [
         [near, far],
@@ -46,6 +48,11 @@ export class SilenceableWire {
   silence(): void {
     this.#isSilent = true;
     for (const socket of this.#sockets) socket.pause();
+  }
+
+  /** Resolves with the next connection. */
+  connected(): Promise<void> {
+    return new Promise((resolve) => this.#awaitingConnection.push(resolve));
   }
 
   /** Resolves once so many more pieces have moved, in both directions together: a ping and its answer are two. */
