@@ -302,9 +302,12 @@ class Pipeline:
         if delay == 0.0:
             self._node_for(call).enqueue(call)
         else:
-            call.move_to(self._delayed)
-            call.retry_timer = self._loop.call_later(delay, self._again, call)
+            self._delay(call, delay)
         return True
+
+    def _delay(self, call: Call, delay: float) -> None:
+        call.move_to(self._delayed)
+        call.retry_timer = self._loop.call_later(delay, self._again, call)
 
     def _again(self, call: Call) -> None:
         call.retry_timer = None
@@ -323,8 +326,16 @@ class Pipeline:
             if call.done():
                 self._bounds.release(call)
             elif not is_final and call.is_repeatable and call.sends < self._limits.max_sends:
-                again.append(call)
-                self._hooks.retries(RetryInfo(call.name, call.sends, error, 0.0))
+                # What breaks one connection may break others too: a call that was lost before does not use up its tries
+                # on them.
+                delay = 0.0
+                if call.sends > 1:
+                    delay = backoff_seconds(call.sends - 2, self._limits.retry_delay, self._limits.max_retry_delay)
+                self._hooks.retries(RetryInfo(call.name, call.sends, error, delay))
+                if delay == 0.0:
+                    again.append(call)
+                else:
+                    self._delay(call, delay)
             else:
                 self._fail(call, _of_call(call, error))
         for call in ready:
