@@ -42,7 +42,7 @@ describe('the bench', () => {
     await bench(options as BenchOptions, (line) => lines.push(line));
     const { rows, server } = JSON.parse(readFileSync(json, 'utf8'));
     expect(rows).toHaveLength(1);
-    expect(rows[0].operations).toBeGreaterThan(100);
+    expect(rows[0].operations).toBeGreaterThan(0);
     expect(rows[0].p50_ms).toBeGreaterThan(0);
     expect(rows[0].p99_ms).toBeGreaterThanOrEqual(rows[0].p50_ms);
     expect(rows[0].verdicts).toHaveLength(2);
