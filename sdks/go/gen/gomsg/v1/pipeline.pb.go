@@ -34,7 +34,9 @@ type PipelineServiceExecuteRequest struct {
 	AnsweredBelow uint64 `protobuf:"varint,2,opt,name=answered_below,json=answeredBelow,proto3" json:"answered_below,omitempty"`
 	// The calls, at most 65,536.
 	Calls []*PipelineCall `protobuf:"bytes,3,rep,name=calls,proto3" json:"calls,omitempty"`
-	// Epoch of the slot map by which the calls were routed here; 0 = not routed.
+	// Epoch of the slot map by which the calls were routed here; 0 = not routed. A client that routes knows other nodes: one
+	// that is cut off from the rest of the cluster refuses the first try of its calls with NO_QUORUM at once; without an
+	// epoch it looks for a leader first, for up to 4 s.
 	TopologyEpoch uint64 `protobuf:"varint,4,opt,name=topology_epoch,json=topologyEpoch,proto3" json:"topology_epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -42,7 +42,9 @@ export declare type PipelineServiceExecuteRequest = Message<"gomsg.v1.PipelineSe
   calls: PipelineCall[];
 
   /**
-   * Epoch of the slot map by which the calls were routed here; 0 = not routed.
+   * Epoch of the slot map by which the calls were routed here; 0 = not routed. A client that routes knows other nodes: one
+   * that is cut off from the rest of the cluster refuses the first try of its calls with NO_QUORUM at once; without an
+   * epoch it looks for a leader first, for up to 4 s.
    *
    * @generated from field: uint64 topology_epoch = 4;
    */
