@@ -77,8 +77,10 @@ async def test_a_leader_that_was_lost_once_is_used_again(fake: FakeNode) -> None
             await client.kv.exists("k")
             while client._core.pipeline.router.epoch == 0:
                 await asyncio.sleep(0)
-            await client.kv.exists("k")
-            assert (len(leader.calls), len(fake.calls)) == (1, 2)
+            async with asyncio.timeout(5):
+                while not leader.calls:
+                    await client.kv.exists("k")
+            assert fake.calls[-1].retry  # What was lost there went on here.
             async with asyncio.timeout(5):
                 while len(leader.calls) == 1:
                     await client.kv.exists("k")

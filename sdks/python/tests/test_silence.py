@@ -49,6 +49,21 @@ async def routed(client: gomsg.Client) -> None:
         await asyncio.sleep(0)
 
 
+async def test_no_call_waits_for_a_first_connection_while_another_node_answers(cluster: Cluster) -> None:
+    cluster.gate.shut()
+    async with gomsg.connect(cluster.other.address) as client:
+        await routed(client)
+        # The connection to the leader is tried for as long as this, and no call waits for that.
+        async with asyncio.timeout(client._core.limits.connect_timeout / 2):
+            await client.kv.incr("n")
+            while cluster.gate.connections == 0:
+                await asyncio.sleep(0)
+        cluster.gate.open()
+        async with asyncio.timeout(NOTICED_SECONDS):
+            while not cluster.leader.calls:
+                await client.kv.exists("k")
+
+
 async def test_a_node_that_falls_silent_is_done_without_until_it_answers(cluster: Cluster) -> None:
     async with connect(cluster.addresses) as client:
         await routed(client)

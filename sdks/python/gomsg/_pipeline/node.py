@@ -87,6 +87,8 @@ class Node:
         self.address = address
         self.failures = 0
         """Tries in vain since it last answered anything: a frame, a probe, or a subscription."""
+        self.has_answered = False
+        """It did, and has not failed since."""
         self.dial_timeout: Callable[[], float] = lambda: limits.connect_timeout
         self._channels = channels
         self._limits = limits
@@ -121,7 +123,7 @@ class Node:
             self._wake.set_result(None)
 
     def probe(self) -> None:
-        """Finds out in a while whether a node that failed answers again, with no call to wait for that."""
+        """Finds out whether a node answers, in a while if it failed, with no call to wait for that."""
         is_trying = self._task is not None and not self.connected
         if not is_trying and self._probing is None and not self._ending:
             self._probing = self._loop.create_task(self._probe(), name=f"gomsg-probe-{self.address}")
@@ -129,12 +131,13 @@ class Node:
     def stream_failed(self) -> None:
         """A stream beside that of the calls failed. Where there is one of calls, or a try, that tells by itself."""
         if self._task is None and self.failures == 0:
-            self.failures = 1
+            self._failed()
 
     def stream_answered(self) -> None:
         """A stream beside that of the calls is in place."""
-        if self.failures > 0:
-            self.failures = 0
+        is_back = self.failures > 0
+        self._answered()
+        if is_back:
             self._listener.node_back(self)
 
     async def end(self, deadline: float) -> None:
@@ -156,11 +159,12 @@ class Node:
 
     async def _probe(self) -> None:
         try:
-            await self._back_off()
+            if self.failures > 0:
+                await self._back_off()
             if await self._answers():
                 self.stream_answered()
             else:
-                self.failures += 1
+                self._failed()
         finally:
             self._probing = None
 
@@ -199,8 +203,16 @@ class Node:
             if self.ready and not self._ending:
                 self.wake()
 
-    def _take_lost(self, error: GomsgError) -> None:
+    def _failed(self) -> None:
         self.failures += 1
+        self.has_answered = False
+
+    def _answered(self) -> None:
+        self.failures = 0
+        self.has_answered = True
+
+    def _take_lost(self, error: GomsgError) -> None:
+        self._failed()
         sent, ready = list(self.sent.values()), list(self.ready)
         self.sent.clear()
         for call in sent:
@@ -359,7 +371,7 @@ class Node:
                         (await stream.code()).value[0], f"{self.address}: {await stream.details()}"
                     )
                 response = pipeline_pb2.PipelineServiceExecuteResponse.FromString(frame)
-                self.failures = 0
+                self._answered()
                 listener.node_answered(self)
                 for result in response.results:
                     call = sent.pop(result.call_id, None)

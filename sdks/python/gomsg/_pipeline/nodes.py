@@ -42,21 +42,33 @@ class Nodes:
         node = self._nodes.get(address)
         return node is None or node.failures == 0
 
-    def choose(self, route: str | None, hint: str | None = None, left: tuple[str, ...] = ()) -> Node:
+    def choose(
+        self, route: str | None, hint: str | None = None, left: tuple[str, ...] = (), *, may_wait: bool = False
+    ) -> Node:
         """The node for what is about a name: the leader as a node told it, or as the topology does. While that one
         fails, or was left since it had no leader to offer, another one, which knows who leads or passes it on. When
         none stands, all goes to the home node, which changes with each try in vain.
+
+        Nothing waits for the first connection to the leader of the topology while another node answers, unless it
+        `may_wait`, as what stays there: the address may lead nowhere from here.
         """
         wanted = hint or self._router.address_for(route)
         if wanted not in left and self.stands(wanted):
-            return self.get(wanted)
+            node = self.get(wanted)
+            if node.has_answered or hint is not None or may_wait:
+                return node
+            beside = next((other for other in self if other.has_answered and other.address not in left), None)
+            if beside is None:
+                return node
+            node.probe()
+            return beside
         another = self._another(left)
         if another is not None:
             if not self.stands(wanted):
                 self.get(wanted).probe()
             return self.get(another)
         if len(left) > 1:
-            return self.choose(route, hint, left[-1:])
+            return self.choose(route, hint, left[-1:], may_wait=may_wait)
         chosen = self.get(left[0] if left and self.stands(left[0]) else self._router.home)
         for address in self._router.addresses:
             if not self.stands(address) and address != chosen.address:

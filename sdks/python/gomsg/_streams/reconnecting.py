@@ -34,7 +34,7 @@ class Reconnecting:
 
     def next_address(self) -> str:
         """The node for the next try."""
-        return self._core.pipeline.nodes.choose(self._route, self._hint, self._left).address
+        return self._core.pipeline.nodes.choose(self._route, self._hint, self._left, may_wait=True).address
 
     def in_place(self, address: str) -> None:
         """The server there answers."""
