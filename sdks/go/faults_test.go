@@ -95,6 +95,32 @@ func TestAConsumerAndAWatchGoOnOverCuts(t *testing.T) {
 	}
 }
 
+func TestCallsAndAWatchGoOnAtAnotherAddressWhenTheNetworkDropsEverything(t *testing.T) {
+	node := sharedNode(t)
+	dropping, other := testnode.NewProxy(t, node.Address), testnode.NewProxy(t, node.Address)
+	client := connect(t, dropping.Address+","+other.Address, gomsg.ConnectOptions{
+		KeepaliveInterval: 100 * time.Millisecond, KeepaliveTimeout: 300 * time.Millisecond,
+	})
+	writer, ctx := connect(t, node.Address), testContext(t)
+	changes := make(chan string, 10)
+	must[*gomsg.Subscription](t)(client.KV.Watch(ctx, "frozen:key", func(event *gomsg.WatchEvent) {
+		changes <- string(event.Value)
+	}))
+	must[int64](t)(client.KV.Incr(ctx, "frozen:counter"))
+	dropping.Freeze(true)
+	check(t, writer.KV.Set(ctx, "frozen:key", "meanwhile"))
+	if sum := must[int64](t)(client.KV.Incr(ctx, "frozen:counter")); sum != 2 {
+		t.Errorf("the counter is %d, want 2", sum)
+	}
+	if change := next(t, changes); change != "meanwhile" {
+		t.Errorf("change %q came", change)
+	}
+	dropping.Freeze(false)
+	if sum := must[int64](t)(client.KV.Incr(ctx, "frozen:counter")); sum != 3 {
+		t.Errorf("the counter is %d, want 3", sum)
+	}
+}
+
 func TestCallsFailAsUnreachableAfterTheTimeout(t *testing.T) {
 	proxy := testnode.NewProxy(t, "127.0.0.1:1")
 	client, ctx := connect(t, proxy.Address, gomsg.ConnectOptions{UnreachableTimeout: 200 * time.Millisecond}), testContext(t)

@@ -382,6 +382,9 @@ func (n *node) failed(link *link, began time.Time, err *Error) {
 	}
 	n.handOver(link != nil && link.answered, err)
 	n.router.failUnreachable(err)
+	if !ending && n.router.callsWait() {
+		n.probe() // This one may be back before the one that they wait for.
+	}
 	n.dispatcher.mu.Unlock()
 	if !ending {
 		n.router.options.Hooks.disconnected(n.address, err)

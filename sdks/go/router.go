@@ -190,6 +190,16 @@ func (r *router) connected() {
 // reached: a node answers.
 func (r *router) reached() { r.failingSince = time.Time{} }
 
+// callsWait tells that calls wait for a node that is not connected.
+func (r *router) callsWait() bool {
+	for _, node := range r.nodes {
+		if node.link == nil && node.ready.length > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func (r *router) isConnected() bool {
 	for _, node := range r.nodes {
 		if node.stands() {

@@ -309,21 +309,17 @@ func TestCallsThatWaitForADeadNodeGoToOneThatIsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dead.Close()
-	const writes = 4
-	results := make(chan error, writes)
-	for i := range writes {
-		go func() { results <- client.KV.Set(context.Background(), fmt.Sprint(i), "value") }()
-	}
-	accepted, err := dead.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer accepted.Close()
+	written := make(chan error, 1)
+	go func() { written <- client.KV.Set(context.Background(), "meanwhile", "value") }()
+	c.eventually(t, "the write waits for the dead node", func() bool {
+		client.dispatcher.mu.Lock()
+		defer client.dispatcher.mu.Unlock()
+		node := client.router.nodes[c.nodes[0].address]
+		return node.link == nil && node.ready.length > 0
+	})
 	c.restart(t, 1)
-	for range writes {
-		if err := <-results; err != nil {
-			t.Error(err)
-		}
+	if err := <-written; err != nil {
+		t.Error(err)
 	}
 	if err := client.Close(); err != nil { // While there still is a node that ends its session.
 		t.Error(err)

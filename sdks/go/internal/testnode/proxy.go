@@ -16,6 +16,8 @@ type Proxy struct {
 	mu       sync.Mutex
 	target   string
 	refusing bool
+	// While nothing is passed on: closed when it goes on.
+	frozen   chan struct{}
 	conns    map[net.Conn]struct{}
 	accepted int
 }
@@ -38,6 +40,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 	}()
 	t.Cleanup(func() {
 		p.Refuse(true)
+		p.Freeze(false)
 		_ = listener.Close() // Nothing is lost with it.
 		accepting.Wait()
 	})
@@ -60,6 +63,29 @@ func (p *Proxy) Refuse(refusing bool) {
 	p.mu.Unlock()
 	if refusing {
 		p.Cut()
+	}
+}
+
+// Freeze lets connections stand, and passes nothing on, as a network that drops everything; or goes on.
+func (p *Proxy) Freeze(frozen bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.frozen != nil {
+		close(p.frozen)
+		p.frozen = nil
+	}
+	if frozen {
+		p.frozen = make(chan struct{})
+	}
+}
+
+// thaw returns once the proxy is not frozen.
+func (p *Proxy) thaw() {
+	p.mu.Lock()
+	frozen := p.frozen
+	p.mu.Unlock()
+	if frozen != nil {
+		<-frozen
 	}
 }
 
@@ -105,7 +131,7 @@ func (p *Proxy) join(client, server net.Conn) {
 	defer p.mu.Unlock()
 	p.conns[client], p.conns[server] = struct{}{}, struct{}{}
 	pass := func(to, from net.Conn) {
-		_, _ = io.Copy(to, from) // However it ends, both ends are closed.
+		_, _ = io.Copy(freezing{to, p}, from) // However it ends, both ends are closed.
 		_ = to.Close()
 		_ = from.Close()
 		p.mu.Lock()
@@ -114,4 +140,15 @@ func (p *Proxy) join(client, server net.Conn) {
 	}
 	go pass(client, server)
 	go pass(server, client)
+}
+
+// freezing is an end of a connection that takes nothing while its proxy is frozen.
+type freezing struct {
+	io.Writer
+	proxy *Proxy
+}
+
+func (f freezing) Write(data []byte) (int, error) {
+	f.proxy.thaw()
+	return f.Writer.Write(data)
 }
