@@ -311,11 +311,11 @@ func TestCallsThatWaitForADeadNodeGoToOneThatIsBack(t *testing.T) {
 	defer dead.Close()
 	written := make(chan error, 1)
 	go func() { written <- client.KV.Set(context.Background(), "meanwhile", "value") }()
-	c.eventually(t, "the write waits for the dead node", func() bool {
+	c.eventually(t, "the write waits for the dead node while the other is tried again and again", func() bool {
 		client.dispatcher.mu.Lock()
 		defer client.dispatcher.mu.Unlock()
-		node := client.router.nodes[c.nodes[0].address]
-		return node.link == nil && node.ready.length > 0
+		waiting, other := client.router.nodes[c.nodes[0].address], client.router.nodes[c.nodes[1].address]
+		return waiting.link == nil && waiting.ready.length > 0 && other.failures > 5
 	})
 	c.restart(t, 1)
 	if err := <-written; err != nil {
