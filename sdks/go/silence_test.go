@@ -198,16 +198,22 @@ var noLeader = map[string]gomsgv1.ErrorReason{
 	"NO_QUORUM":                 gomsgv1.ErrorReason_ERROR_REASON_NO_QUORUM,
 }
 
+// startLeaderless starts nodes of which the second leads, and a client of the first, which has no leader to offer any more.
+func startLeaderless(t *testing.T, size int, reason gomsgv1.ErrorReason) (*fakeCluster, *Client) {
+	c := startCluster(t, size)
+	client := c.connect(t, c.nodes[0].address)
+	set(t, client, "before")
+	c.lead(1, 1)
+	c.mu.Lock()
+	c.nodes[0].leaderless = reason
+	c.mu.Unlock()
+	return c, client
+}
+
 func TestANodeWithoutALeaderIsLeftForAnother(t *testing.T) {
 	for name, reason := range noLeader {
 		t.Run(name, func(t *testing.T) {
-			c := startCluster(t, 3)
-			client := c.connect(t, c.nodes[0].address)
-			set(t, client, "before")
-			c.lead(1, 1)
-			c.mu.Lock()
-			c.nodes[0].leaderless = reason
-			c.mu.Unlock()
+			c, client := startLeaderless(t, 3, reason)
 			for i := range 20 {
 				set(t, client, fmt.Sprint(i))
 			}
@@ -236,13 +242,7 @@ func TestANodeWithoutALeaderIsLeftForAnother(t *testing.T) {
 func TestAWatchIsNotOpenedAtANodeWithoutALeader(t *testing.T) {
 	for name, reason := range noLeader {
 		t.Run(name, func(t *testing.T) {
-			c := startCluster(t, 2)
-			client := c.connect(t, c.nodes[0].address)
-			set(t, client, "before")
-			c.lead(1, 1)
-			c.mu.Lock()
-			c.nodes[0].leaderless = reason
-			c.mu.Unlock()
+			c, client := startLeaderless(t, 2, reason)
 			subscription, err := client.KV.Watch(context.Background(), "key", func(*WatchEvent) {})
 			if err != nil {
 				t.Fatal(err)
