@@ -8,6 +8,7 @@ import {
 } from '../src/gen/gomsg/v1/cluster_pb.js';
 import { NodeClient } from '../src/testing/node-client.ts';
 import { type Exit, NodeProcess } from '../src/testing/node-process.ts';
+import { keptPort } from '../src/testing/ports.ts';
 import { type Door, Network } from './network.ts';
 
 const SECRET = 'a-secret-of-the-chaos-runs';
@@ -47,7 +48,7 @@ export class ChaosNode {
   readonly #flags: readonly string[];
   readonly #log: WriteStream;
   #process: NodeProcess | undefined;
-  #port = 0;
+  #port: number | undefined;
   #client: NodeClient | undefined;
   #state: NodeState = 'down';
   /** How it ended by itself, which a node never should. */
@@ -81,6 +82,7 @@ export class ChaosNode {
 
   /** Resolves once it serves. @throws HungError, NodeDidNotStartError */
   async start(flags: readonly string[] = []): Promise<void> {
+    this.#port ??= await keptPort();
     const process = NodeProcess.start({
       port: this.#port,
       flags: [
@@ -98,10 +100,8 @@ export class ChaosNode {
     this.#process = process;
     this.door.pid = process.pid;
     // The others may knock before it says that it serves.
-    if (this.#port !== 0) this.door.target = this.#port;
-    const address = await within(START_MAX_MS, process.ready, `${this.name} did not start`);
-    this.#port = Number(address.split(':').at(-1));
     this.door.target = this.#port;
+    const address = await within(START_MAX_MS, process.ready, `${this.name} did not start`);
     this.#client ??= new NodeClient(address);
     this.#state = 'up';
     void process.exited.then((exit) => {

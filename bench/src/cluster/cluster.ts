@@ -8,6 +8,7 @@ import {
   type Node,
 } from '@gomsg/client/gen/gomsg/v1/cluster_pb.js';
 import { connect, type RawClient } from '@gomsg/client/raw';
+import { keptPort } from '../../../server/src/testing/ports.ts';
 import { type ServerOptions, ServerProcess } from '../load/server-process.ts';
 
 /** How long a cluster may take to become what is waited for. */
@@ -204,7 +205,7 @@ export class BenchCluster implements AsyncDisposable {
 
   async #run(node: BenchNode, flags: readonly string[], isMember: boolean): Promise<void> {
     const { nodeId, folder, address } = node;
-    const port = address === '' ? 0 : Number(address.split(':').at(-1));
+    const port = address === '' ? await keptPort() : Number(address.split(':').at(-1));
     // One that was killed is over, and lets go of what it holds.
     await node.process?.stop();
     node.process = await ServerProcess.start(this.#options, {

@@ -2,9 +2,10 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createConnection, createServer } from 'node:net';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { keptPort } from '../../../server/src/testing/ports.ts';
 import { KEYS, VALUE } from './rows/keys.ts';
 
 export type RedisResult =
@@ -24,7 +25,7 @@ export async function measureRedis(dataDir: string, seconds: number): Promise<Re
   if (versionOf('redis-benchmark') === undefined)
     return { kind: 'absent', why: 'no redis-benchmark on the PATH' };
   const folder = mkdtempSync(join(dataDir, 'redis-bench-'));
-  const port = await freePort();
+  const port = await keptPort();
   const server = spawn(
     'redis-server',
     [
@@ -99,15 +100,6 @@ function versionOf(program: string): string | undefined {
     // Not there, which is an answer.
     return undefined;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function accepting(server: ChildProcess, port: number): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { createServer, type Server, Socket } from 'node:net';
+import { keptPort } from '../../../server/src/testing/ports.ts';
 
 /** Bytes held back in one direction of one connection while it is stalled or slow; past it the sender has to wait. */
 const HELD_BYTES_MAX = 64 * 2 ** 20;
@@ -29,12 +30,12 @@ interface CutPlan {
 }
 
 export class Link {
+  readonly #port: number;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   readonly #target: () => Target | undefined;
   readonly #rewritten: (() => AnswerRewriter) | undefined;
   readonly #stalled: Record<Direction, boolean> = { requests: false, answers: false };
-  #port = 0;
   #delay_ms = 0;
   #refuses = false;
   #cuts: CutPlan | undefined;
@@ -47,12 +48,17 @@ export class Link {
    * each connection go through a rewriter of its own, if there are any.
    */
   static async open(target: () => Target | undefined, rewritten?: () => AnswerRewriter): Promise<Link> {
-    const link = new Link(target, rewritten);
+    const link = new Link(await keptPort(), target, rewritten);
     await link.#listen();
     return link;
   }
 
-  private constructor(target: () => Target | undefined, rewritten: (() => AnswerRewriter) | undefined) {
+  private constructor(
+    port: number,
+    target: () => Target | undefined,
+    rewritten: (() => AnswerRewriter) | undefined,
+  ) {
+    this.#port = port;
     this.#target = target;
     this.#rewritten = rewritten;
     this.#server = createServer((client) => this.#connected(client));
@@ -125,9 +131,6 @@ export class Link {
   async #listen(): Promise<void> {
     this.#server.listen(this.#port, '127.0.0.1');
     await once(this.#server, 'listening');
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('a link listens on a TCP port');
-    this.#port = address.port;
   }
 
   #connected(client: Socket): void {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { NodeProcess } from '../../../server/src/testing/node-process.ts';
+import { keptPort } from '../../../server/src/testing/ports.ts';
 import type { GomsgError } from './errors.ts';
 import { KVService } from './gen/gomsg/v1/kv_pb.js';
 import { QueueService } from './gen/gomsg/v1/queue_pb.js';
@@ -20,9 +21,9 @@ function dataFolder(): { path: string } & Disposable {
 test('increments under way when a node is killed, again and again, are all applied, each once', async () => {
   using folder = dataFolder();
   const flags = [`--data-dir=${folder.path}/data`];
-  let node = NodeProcess.start({ flags });
+  const port = await keptPort();
+  let node = NodeProcess.start({ flags, port });
   const address = await node.ready;
-  const port = Number(address.split(':').at(-1));
   const client = new PipelineClient({ address, maxRetryDelay_ms: 50 });
   try {
     const calls = 2_000;

@@ -165,6 +165,20 @@ export class SimulatedDisk {
     return used;
   }
 
+  /** Sectors that a crash now may lose: what is in them is not what is durable. */
+  get unsyncedSectors(): number {
+    let unsynced = 0;
+    for (const { bytes, durable, dirty } of new Set(this.#names.values())) {
+      for (const page of dirty) {
+        for (let at = page * PAGE_BYTES; at < (page + 1) * PAGE_BYTES; at += SECTOR_BYTES) {
+          const end = at + SECTOR_BYTES;
+          if (Buffer.compare(bytes.subarray(at, end), durable.subarray(at, end)) !== 0) unsynced++;
+        }
+      }
+    }
+    return unsynced;
+  }
+
   /** Content of a file now: a copy. */
   content(name: string): Uint8Array {
     const inode = this.#inode(name);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { ClusterService, ClusterState } from '../../gen/gomsg/v1/cluster_pb.js';
 import { NodeClient } from '../../testing/node-client.ts';
 import { NodeProcess } from '../../testing/node-process.ts';
+import { keptPort } from '../../testing/ports.ts';
 
 /** How long the cluster may take to become what is waited for. */
 const SETTLE_MS = 25_000;
@@ -85,7 +86,7 @@ export class ClusterProcess implements AsyncDisposable {
     const node = { name } as ClusterNode;
     this.nodes.push(node);
     node.door = await this.#openDoor?.(name);
-    await this.#run(node, { ...options, flags }, 0);
+    await this.#run(node, { ...options, flags }, await keptPort());
     return node;
   }
 
@@ -166,10 +167,9 @@ export class ClusterProcess implements AsyncDisposable {
     if (node.door !== undefined) {
       node.door.pid = process.pid;
       // The others may knock before it says that it serves.
-      if (port !== 0) node.door.target = port;
+      node.door.target = port;
     }
     node.address = await process.ready;
-    if (node.door !== undefined) node.door.target = portOf(node);
     node.client = new NodeClient(node.address);
   }
 
