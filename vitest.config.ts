@@ -6,6 +6,8 @@ export default defineConfig({
     // Two cores: more workers than that only make the timing of real-process tests noisier.
     maxWorkers: 2,
     testTimeout: 30_000,
+    // A busy machine may take longer than the second that is the default; below that of a test, to tell what was seen.
+    expect: { poll: { timeout: 15_000 } },
     hookTimeout: 30_000,
   },
 });

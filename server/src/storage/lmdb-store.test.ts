@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { WAIT } from '../testing/wait.ts';
 import {
   DataFolderLockedError,
   InvalidKeyError,
@@ -149,7 +150,7 @@ describe('a checkpoint', () => {
     expect(store.shouldCheckpoint).toBe(true);
     const first = store.checkpoint();
     expect(store.shouldCheckpoint).toBe(false);
-    await vi.waitUntil(() => writer.holds);
+    await vi.waitUntil(() => writer.holds, WAIT);
     writer.go();
     await first;
     expect(store.shouldCheckpoint).toBe(false);
@@ -165,14 +166,14 @@ describe('a checkpoint', () => {
     store.put('after', bytes('2'));
     store.put('before', bytes('3'));
     expect(store.checkpoint()).toBe(checkpoint);
-    await vi.waitUntil(() => writer.holds);
+    await vi.waitUntil(() => writer.holds, WAIT);
     writer.go();
     await checkpoint;
     const below = new InlineWriter(folder);
     expect(below.rows()).toEqual([['before', '1']]);
     expect(textOf(store.get('before'))).toBe('3');
     const second = store.checkpoint();
-    await vi.waitUntil(() => writer.holds);
+    await vi.waitUntil(() => writer.holds, WAIT);
     writer.go();
     await second;
     expect(below.rows()).toEqual([
@@ -191,7 +192,7 @@ describe('a checkpoint', () => {
     expect(store.blocked).toBe(false);
     store.put('active', new Uint8Array(100 * KiB));
     expect(store.blocked).toBe(true);
-    await vi.waitUntil(() => writer.holds);
+    await vi.waitUntil(() => writer.holds, WAIT);
     expect(onUnblocked).not.toHaveBeenCalled();
     writer.go();
     await checkpoint;
@@ -199,7 +200,7 @@ describe('a checkpoint', () => {
     expect(onUnblocked).toHaveBeenCalledOnce();
     expect(store.overlayBytes).toBeLessThan(110 * KiB);
     const second = store.checkpoint();
-    await vi.waitUntil(() => writer.holds);
+    await vi.waitUntil(() => writer.holds, WAIT);
     writer.go();
     await second;
     expect(onUnblocked).toHaveBeenCalledOnce();
@@ -247,7 +248,7 @@ describe('a checkpoint', () => {
     store.put('key', bytes('value'));
     const snapshot = store.snapshot();
     const checkpoint = store.checkpoint();
-    await vi.waitUntil(() => writer.holds);
+    await vi.waitUntil(() => writer.holds, WAIT);
     writer.fail(new Error('EIO'));
     await expect(checkpoint).rejects.toThrow(StoreFailedError);
     expect(onFatal).toHaveBeenCalledOnce();
@@ -317,7 +318,7 @@ describe('a snapshot', () => {
     store.snapshot();
     expect(() => store.snapshot()).toThrow(SnapshotLimitError);
     const rows = first.range({ from: '', to: '\xff' });
-    await vi.waitUntil(() => first.released);
+    await vi.waitUntil(() => first.released, WAIT);
     expect(() => rows.next()).toThrow(SnapshotReleasedError);
     store.snapshot().release();
     await store.close();
@@ -361,7 +362,7 @@ describe('a closed store', () => {
     const checkpoint = store.checkpoint();
     store.put('dropped', bytes('value'));
     const closed = store.close();
-    await vi.waitUntil(() => writer.holds);
+    await vi.waitUntil(() => writer.holds, WAIT);
     writer.go();
     await Promise.all([checkpoint, closed]);
     const again = await openStore(folder);

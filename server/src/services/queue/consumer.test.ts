@@ -7,6 +7,7 @@ import {
 } from '../../gen/gomsg/v1/queue_pb.js';
 import { msToDuration } from '../../state/durations.ts';
 import { queueMethod } from '../../state/queue/method-numbers.ts';
+import { WAIT } from '../../testing/wait.ts';
 import { ErrorReason, GomsgError } from '../errors.ts';
 import type { Proposal } from '../groups.ts';
 import { call, callContext, open } from '../testing/call.ts';
@@ -20,7 +21,7 @@ const numbers = (count: number) => Array.from({ length: count }, (_, i) => Strin
 
 /** Until the queue has these figures. */
 function settled(node: QueueNode, figures: Partial<Awaited<ReturnType<QueueNode['stats']>>>) {
-  return vi.waitFor(async () => expect(await node.stats('q')).toMatchObject(figures));
+  return vi.waitFor(async () => expect(await node.stats('q')).toMatchObject(figures), WAIT);
 }
 
 test('a consumer is told that it is in place, on a queue that it made, and then gets what is pushed', async () => {
@@ -122,7 +123,7 @@ test('acks that come while a pop is on its way do not make the consumer exceed i
   const [first, second] = await stream.take(2);
   group.held = [];
   await node.ack(first!);
-  await vi.waitFor(() => expect(group.held?.length).toBe(1));
+  await vi.waitFor(() => expect(group.held?.length).toBe(1), WAIT);
   await node.ack(second!);
   await new Promise((resolve) => setImmediate(resolve));
   group.letGo();
@@ -256,7 +257,7 @@ test('with consumers that come and go, waiting pops and lost leases, every messa
   await vi.waitFor(async () => {
     node.group.advance(30_000);
     expect(await node.stats('q')).toMatchObject({ ackedTotal: BigInt(total), ready: 0n, inFlight: 0n });
-  });
+  }, WAIT);
   open_ = false;
   await node.push('q', ...numbers(40));
   await Promise.all(workers);

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { msToDuration } from '../../state/durations.ts';
+import { WAIT } from '../../testing/wait.ts';
 import { ErrorReason, GomsgError } from '../errors.ts';
 import { callContext } from '../testing/call.ts';
 import { HoldingGroup } from './testing/holding-group.ts';
@@ -10,7 +11,7 @@ const session = { sessionId: 5n, sequence: 1, answeredBelow: 0, retry: false };
 
 /** Until so many stand in line. */
 function inLine(node: QueueNode, takers: number) {
-  return vi.waitFor(async () => expect((await node.stats('q')).consumers).toBe(takers));
+  return vi.waitFor(async () => expect((await node.stats('q')).consumers).toBe(takers), WAIT);
 }
 
 test('a pop waits for a message that is pushed later', async () => {
@@ -105,7 +106,10 @@ test.each([
       caller.abort();
     });
     await Promise.allSettled([popped]);
-    await vi.waitFor(async () => expect(await node.stats('q')).toMatchObject({ ready: 1n, inFlight: 0n }));
+    await vi.waitFor(
+      async () => expect(await node.stats('q')).toMatchObject({ ready: 1n, inFlight: 0n }),
+      WAIT,
+    );
     expect(await node.pop({ queue: 'q' })).toMatchObject([{ attempt: 1, deliveryId: 'q#1.2' }]);
   },
 );
@@ -157,7 +161,7 @@ test('what was on its way to a caller who leaves its place in line is given back
   await inLine(node, 1);
   group.held = [];
   await node.push('q', 'x');
-  await vi.waitFor(() => expect(group.held?.length).toBe(1));
+  await vi.waitFor(() => expect(group.held?.length).toBe(1), WAIT);
   caller.abort();
   await expect(popped).rejects.toMatchObject({ reason: ErrorReason.CANCELED });
   group.letGo();

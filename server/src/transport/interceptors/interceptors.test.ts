@@ -9,6 +9,7 @@ import { ErrorReason } from '../../services/errors.ts';
 import type { Method, Reply, UnaryMethod } from '../../services/method.ts';
 import { callContext } from '../../services/testing/call.ts';
 import type { Failure } from '../../state/failure.ts';
+import { WAIT } from '../../testing/wait.ts';
 import { toyMethods } from '../testing/toy-methods.ts';
 import { collect, getRequest, openToyPort, passBytes, RawClient } from '../testing/toy-port.ts';
 import { CALL_OVERHEAD_BYTES, InFlight, inFlightLimit } from './in-flight.ts';
@@ -43,7 +44,7 @@ describe('metering', () => {
     const leave = new AbortController();
     const idle = client.watch({ target: { case: 'prefix', value: 'idle' } }, { signal: leave.signal });
     const left = collect(idle).catch(() => {});
-    await vi.waitFor(() => expect(toy.log.pulled).toBeGreaterThan(4));
+    await vi.waitFor(() => expect(toy.log.pulled).toBeGreaterThan(4), WAIT);
     leave.abort();
     await left;
 
@@ -52,7 +53,7 @@ describe('metering', () => {
     const counted = (code: number) => get.handled[code]?.snapshot().counts.reduce((a, b) => a + b, 0);
     expect([counted(status.OK), counted(status.NOT_FOUND), counted(status.INTERNAL)]).toEqual([1, 1, 1]);
     const watch = toy.metrics.rpc.method('gomsg.v1.KVService', 'Watch');
-    await vi.waitFor(() => expect(watch.handledTotal).toBe(2));
+    await vi.waitFor(() => expect(watch.handledTotal).toBe(2), WAIT);
     expect(watch.handled[status.CANCELLED]).toBeDefined();
   });
 
@@ -65,7 +66,7 @@ describe('metering', () => {
     call.on('data', () => {});
     call.end(Buffer.from('x'));
     const meter = toy.metrics.rpc.method('gomsg.v1.PipelineService', 'Execute');
-    await vi.waitFor(() => expect(meter.handled[status.OK]).toBeDefined());
+    await vi.waitFor(() => expect(meter.handled[status.OK]).toBeDefined(), WAIT);
     client.close();
   });
 });
@@ -149,11 +150,11 @@ describe('the limit of bytes in flight', () => {
     await using toy = await openToyPort({ wrap: (methods) => intercept(methods, [inFlightLimit(inFlight)]) });
     const client = new RawClient(toy.address);
     const failed = expect(client.unary(GET, getRequest('hang'), new Metadata())).rejects.toThrow();
-    await vi.waitFor(() => expect(inFlight.totalBytes).toBe(callBytes));
+    await vi.waitFor(() => expect(inFlight.totalBytes).toBe(callBytes), WAIT);
     client.close();
     await toy.port.drain(0);
     await failed;
-    await vi.waitFor(() => expect(inFlight.totalBytes).toBe(0));
+    await vi.waitFor(() => expect(inFlight.totalBytes).toBe(0), WAIT);
   });
 });
 
