@@ -122,12 +122,16 @@ export function answerTooLarge(maxFrameBytes: number): Failure {
   };
 }
 
-/** The failure of one group's part; the parts of other groups are on their way or done. */
+/**
+ * The failure of one group's part; the parts of other groups are on their way or done. So it is not NOT_LEADER, which says
+ * that nothing was done: whoever passed the call on would send it again, whole.
+ */
 function partlyApplied(failure: Failure, failed: number, all: number): Failure {
   const rest = all - failed;
+  const reason = failure.reason === ErrorReason.NOT_LEADER ? ErrorReason.NO_QUORUM : failure.reason;
   return {
     ...failure,
-    reason: failure.reason,
+    reason,
     message: `${failure.message}; this is about ${failed} of the ${all} entries, the other ${rest} may be applied`,
   };
 }
