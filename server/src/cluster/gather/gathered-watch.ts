@@ -77,7 +77,11 @@ async function* mergedWatch(
       const stopListening = endWhenMoved(parts, nodes, moved);
       const signal = AbortSignal.any([context.signal, moved.signal]);
       const streams = new MergedStreams(
-        [...parts].map(([node, part]) => open(service, request, context, node!, part, nodes, signal)),
+        [...parts].map(
+          ([node, part]) =>
+            () =>
+              open(service, request, context, node!, part, nodes, signal),
+        ),
         signal,
       );
       let begun = false;

@@ -340,6 +340,27 @@ describe('a watch of a prefix', () => {
     await stream.return();
   });
 
+  test('waits for the link to a leader, and leaves nothing open where it could not begin', async () => {
+    const nodes = nodesOf([2, 3]);
+    nodes.unlinked.add(3);
+    const stream = watch(nodes);
+    const first = take(stream);
+    await expect.poll(() => nodes.openStreams).toBe(0);
+    nodes.unlinked.delete(3);
+    expect((await first).subscribed).toBe(true);
+    expect(nodes.openStreams).toBe(2);
+    await stream.return();
+    expect({ streams: nodes.openStreams, listening: nodes.listening }).toEqual({ streams: 0, listening: 0 });
+  });
+
+  test('that is refused leaves nothing open', async () => {
+    const nodes = nodesOf([1, 2]);
+    await expect(take(watch(nodes, new Uint8Array([7])))).rejects.toMatchObject({
+      reason: ErrorReason.INVALID_CURSOR,
+    });
+    expect({ streams: nodes.openStreams, listening: nodes.listening }).toEqual({ streams: 0, listening: 0 });
+  });
+
   test('refuses a revision, which is of one group', async () => {
     const request = { target: { case: 'prefix' as const, value: 'a' }, fromRevision: 3n };
     await expect(open(nodesOf([1, 2]).gathered, kv.watch, request).next()).rejects.toMatchObject({

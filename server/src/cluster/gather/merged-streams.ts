@@ -7,22 +7,34 @@ interface Arrival {
 }
 
 export class MergedStreams {
-  readonly #streams: readonly AsyncIterator<Uint8Array>[];
+  readonly #open: readonly (() => AsyncIterable<Uint8Array>)[];
+  /** Those that were opened. */
+  readonly #streams: AsyncIterator<Uint8Array>[] = [];
   readonly #signal: AbortSignal;
   readonly #arrived: Arrival[] = [];
   #failed: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
 
-  /** @param signal ends the streams; when its reason is a GomsgError, with that */
-  constructor(streams: readonly AsyncIterable<Uint8Array>[], signal: AbortSignal) {
-    this.#streams = streams.map((stream) => stream[Symbol.asyncIterator]());
+  /**
+   * @param open opens each stream, when the first messages are asked for
+   * @param signal ends the streams; when its reason is a GomsgError, with that
+   */
+  constructor(open: readonly (() => AsyncIterable<Uint8Array>)[], signal: AbortSignal) {
+    this.#open = open;
     this.#signal = signal;
     signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  /** The first message of every stream; undefined when the caller went away, or a stream ended without one. */
+  /**
+   * The first message of every stream; undefined when the caller went away, or a stream ended without one.
+   * @throws what a stream could not be opened for, or failed with
+   */
   async firstOfEach(): Promise<Uint8Array[] | undefined> {
-    for (const stream of this.#streams) this.#pull(stream);
+    for (const open of this.#open) {
+      const stream = open()[Symbol.asyncIterator]();
+      this.#streams.push(stream);
+      this.#pull(stream);
+    }
     await this.#until(() => this.#arrived.length === this.#streams.length);
     if (this.#signal.aborted) return undefined;
     const arrived = this.#arrived.splice(0);
@@ -42,6 +54,7 @@ export class MergedStreams {
     }
   }
 
+  /** Ends those that were opened. */
   end(): void {
     this.#signal.removeEventListener('abort', this.#onAbort);
     for (const stream of this.#streams) {

@@ -33,12 +33,15 @@ export class SimulatedNodes {
   readonly believed: (number | undefined)[];
   /** Groups that the caller's node has a replica of. */
   readonly replicas = new Set<number>();
+  /** Nodes that the caller's node has no link to. */
+  readonly unlinked = new Set<number>();
   /** Parts that were passed on: node and groups. */
   readonly passedOn: { readonly node: number; readonly groups: readonly number[] }[] = [];
   readonly #pick: (name: string) => number;
   readonly #nodes = new Map<number, readonly Method[]>();
   readonly #listeners = new Map<number, Set<() => void>>();
   readonly #closing: (() => void)[] = [];
+  #openStreams = 0;
 
   /** @param leaders node that leads each group: 1 is the caller's */
   constructor(leaders: readonly number[], pick: (name: string) => number) {
@@ -79,6 +82,11 @@ export class SimulatedNodes {
   /** Listeners for changes of leaders. */
   get listening(): number {
     return [...this.#listeners.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Streams that were passed on and are not ended. */
+  get openStreams(): number {
+    return this.#openStreams;
   }
 
   close(): void {
@@ -150,22 +158,26 @@ export class SimulatedNodes {
       method.handle(call.payload, contextOf(call), reply);
       return { cancel: () => {} };
     },
-    stream: (node, call) => {
-      const method = this.#take(node, call);
-      if (method.kind !== 'server_streaming') throw new Error(`${call.method} is no stream`);
-      const caller = new AbortController();
-      const messages = method.handle(call.payload, contextOf(call, caller.signal))[Symbol.asyncIterator]();
-      return {
-        [Symbol.asyncIterator]: () => ({
-          next: () => messages.next(),
-          async return() {
-            caller.abort(new GomsgError({ reason: ErrorReason.CANCELED, message: 'the caller gave up' }));
-            return { done: true as const, value: undefined };
-          },
-        }),
-      };
-    },
+    // As `PeerLinks.stream`: the stream is opened by whoever iterates, who also hears that there is no link.
+    stream: (node, call) => ({ [Symbol.asyncIterator]: () => this.#open(node, call) }),
   };
+
+  #open(node: number, call: ForwardedCall): AsyncIterator<Uint8Array> {
+    if (this.unlinked.has(node)) throw new GomsgError({ ...NOT_LEADER, message: `no link to node ${node}` });
+    const method = this.#take(node, call);
+    if (method.kind !== 'server_streaming') throw new Error(`${call.method} is no stream`);
+    const caller = new AbortController();
+    const messages = method.handle(call.payload, contextOf(call, caller.signal))[Symbol.asyncIterator]();
+    this.#openStreams++;
+    caller.signal.addEventListener('abort', () => this.#openStreams--);
+    return {
+      next: () => messages.next(),
+      async return() {
+        caller.abort(new GomsgError({ reason: ErrorReason.CANCELED, message: 'the caller gave up' }));
+        return { done: true as const, value: undefined };
+      },
+    };
+  }
 
   #take(node: number, call: ForwardedCall): Method {
     this.passedOn.push({ node, groups: [...(partOf(call.headers) ?? [])] });
