@@ -194,7 +194,7 @@ var catalogue = []reasonInfo{
 	{26, ReasonNodeNotFound, codes.Code(5), false, "Ask Nodes for the ids of the members."},
 	{27, ReasonMethodNotFound, codes.Code(12), false, "Check the name and that client and server have matching versions."},
 	{30, ReasonAlreadyExists, codes.Code(6), false, "Use Configure to change an existing one."},
-	{31, ReasonConditionFailed, codes.Code(9), false, "Read the current state, decide again, and write with its version."},
+	{31, ReasonConditionFailed, codes.Code(9), false, "The message says what did not hold: read the current state and decide again."},
 	{32, ReasonCompacted, codes.Code(11), false, "Read the current keys, then watch from the revision of that read."},
 	{33, ReasonOffsetOutOfRange, codes.Code(11), false, "Read from start or end, or from an offset in the range that the message names."},
 	{34, ReasonInvalidSettings, codes.Code(9), false, "Choose settings within the bounds that the message names."},

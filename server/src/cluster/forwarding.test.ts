@@ -2,15 +2,16 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import { KVService, KVServiceGetResponseSchema } from '../gen/gomsg/v1/kv_pb.js';
+import { CUT_OFF_AFTER_MS } from '../groups/timing.ts';
 import { methodNumber, serverStreaming, unary } from '../services/decode.ts';
 import { GomsgError } from '../services/errors.ts';
 import { call, callContext, open } from '../services/testing/call.ts';
 import type { Failure } from '../state/failure.ts';
+import { WAIT } from '../testing/wait.ts';
 import { forwarding } from './forwarding.ts';
 import { LEADER_SEARCH_MS_MAX, RETRY_PAUSE_MS } from './leader-search.ts';
 import type { Leadership, Links } from './leadership.ts';
 import type { ForwardedCall } from './links/forwarded-call.ts';
-import { CUT_OFF_AFTER_MS } from './majority-silence.ts';
 
 const NOT_LEADER: Failure = { reason: ErrorReason.NOT_LEADER, message: 'another node leads' };
 
@@ -417,7 +418,7 @@ describe('a stream', () => {
       },
     });
     const seen = revisions(methods);
-    await vi.waitUntil(() => group.waiting > 0);
+    await vi.waitUntil(() => group.waiting > 0, WAIT);
     group.elect(2);
     expect(await seen).toEqual([2n]);
     group.elect(undefined);

@@ -1,12 +1,4 @@
 /** How long a node has been without a majority of a group's voters, by when it last heard of each. */
-import { ELECTION_TICKS, TICK_MS } from '../groups/timing.ts';
-
-/**
- * A node that heard of too few voters for this long is cut off: a leader that hears of no majority steps down within this
- * time, and a follower that hears of no leader begins an election. Whoever is there was heard more often: it beats, pulses
- * and reports (`silence.ts`, `reports.ts`).
- */
-export const CUT_OFF_AFTER_MS = 2 * ELECTION_TICKS * TICK_MS;
 
 /**
  * The silence of the voter that would complete a majority, of those that were heard last. 0 for no voters: nothing is

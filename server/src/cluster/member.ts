@@ -6,7 +6,8 @@
 import { CheckpointAbandonedError } from '../groups/checkpoints.ts';
 import type { Group } from '../groups/group.ts';
 import type { GroupHost } from '../groups/host.ts';
-import { RETRY_AFTER_MS } from '../groups/refusals.ts';
+import { doNotAnswer, RETRY_AFTER_MS } from '../groups/refusals.ts';
+import { CUT_OFF_AFTER_MS } from '../groups/timing.ts';
 import type { Health } from '../observe/health.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { NodeMetrics } from '../observe/node-metrics.ts';
@@ -37,7 +38,7 @@ import type { ForwardedCall } from './links/forwarded-call.ts';
 import type { JoinedMember } from './links/join.ts';
 import type { ForeignMember, LinkEvents, LinkLimits } from './links/options.ts';
 import { PeerLinks } from './links/peer-links.ts';
-import { CUT_OFF_AFTER_MS, majoritySilence_ms } from './majority-silence.ts';
+import { majoritySilence_ms } from './majority-silence.ts';
 import { MemberClusterView } from './member-view.ts';
 import { figureSampler } from './node-figures.ts';
 import { NodesDown } from './nodes-down.ts';
@@ -377,9 +378,7 @@ export class Member implements Leadership {
     const silent = voters.filter(
       (node) => node !== this.self && this.links.silence_ms(node) >= CUT_OFF_AFTER_MS,
     );
-    const names = silent.map((node) => this.#directory.nameOf(node)).sort();
-    const missing =
-      names.length > 0 ? `: ${names.join(' and ')} ${names.length > 1 ? 'do' : 'does'} not answer` : '';
+    const missing = doNotAnswer(silent.map((node) => this.#directory.nameOf(node)));
     return {
       reason: ErrorReason.NO_QUORUM,
       message: `group ${group} has no leader at this moment${missing}; nothing was done`,

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
+import { CUT_OFF_AFTER_MS } from '../groups/timing.ts';
 import type { Proposal } from '../services/groups.ts';
 import type { Failure } from '../state/failure.ts';
 import { LEADER_SEARCH_MS_MAX } from './leader-search.ts';
 import type { Leadership } from './leadership.ts';
-import { CUT_OFF_AFTER_MS } from './majority-silence.ts';
 import { RoutedGroup } from './routed-groups.ts';
 
 beforeEach(() => {

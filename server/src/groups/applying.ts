@@ -5,15 +5,16 @@ import type { GroupState } from '../state/group-state.ts';
 import { decodeLogEntry } from '../state/log-entry.ts';
 import type { Callers } from './callers.ts';
 import { type Proposed, ProposedWrites } from './proposed-writes.ts';
-import { deposed, inDoubt } from './refusals.ts';
+import { inDoubt } from './refusals.ts';
 import { DOUBT_TICKS } from './timing.ts';
 
 export interface ApplyingParts {
-  readonly group: number;
   readonly state: GroupState;
   readonly callers: Callers;
   /** What the caller of a write is told that is not done for certain. */
   readonly notLeader: () => Failure;
+  /** What the caller of a write is told that was logged while this node led. */
+  readonly deposed: () => Failure;
   /** Told of every applied entry, with its number of commands. */
   readonly onApplied: (commands: number) => void;
 }
@@ -139,7 +140,7 @@ export class Applying {
   /** A unit of the clock has passed. */
   tick(isLeader: boolean): void {
     if (this.#doubtTicks > 0 && --this.#doubtTicks === 0 && !isLeader) {
-      this.failInDoubt(deposed(this.#parts.group));
+      this.failInDoubt(this.#parts.deposed());
     }
   }
 

@@ -1,4 +1,5 @@
 /** The part of a host that only a node with others has: replicas that come and go, messages, snapshots, ticks. */
+import { nodeOf } from '../cluster/replica-id.ts';
 import { entryBytes, type Message, type SnapshotMessage } from '../raft/index.ts';
 import type { Group } from './group.ts';
 import type { ClusterOptions } from './host-options.ts';
@@ -9,7 +10,7 @@ import { Silence } from './silence.ts';
 import { FileInbox, MemoryInbox } from './snapshot-inbox.ts';
 import { SnapshotReceiver, type SnapshotReceiverHost, SnapshotRefusedError } from './snapshot-receiver.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
-import { TICK_MS } from './timing.ts';
+import { CUT_OFF_AFTER_MS, TICK_MS } from './timing.ts';
 
 export interface ClusteredHost extends ReplicasHost, SnapshotReceiverHost {
   /** Every group of the node. */
@@ -81,6 +82,10 @@ export class Clustered {
 
   addressOf(replicaId: number): ReplicaAddress | undefined {
     return this.#options.peers.addressOf(replicaId);
+  }
+
+  isSilent(replicaId: number): boolean {
+    return this.#options.peers.silence_ms(nodeOf(replicaId)) >= CUT_OFF_AFTER_MS;
   }
 
   send(group: Group, message: Message): void {

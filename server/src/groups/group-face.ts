@@ -4,10 +4,10 @@ import type { Failure } from '../state/failure.ts';
 import type { StateStore } from '../state/machine.ts';
 import type { Group } from './group.ts';
 import type { NodeLog } from './node-log.ts';
-import type { ReplicaAddress } from './peers.ts';
+import type { OtherReplicas } from './refusals.ts';
 
 /** What a group needs of its node. */
-export interface GroupHostFace {
+export interface GroupHostFace extends OtherReplicas {
   /** Asks for a turn in which this group's waiting commands are proposed. */
   schedule(group: Group): void;
   /** Level of what is written just now: see `state/level.ts`. */
@@ -28,8 +28,6 @@ export interface GroupHostFace {
   reportBug(error: unknown, where: string): void;
   /** Told of every applied entry, with its number of commands. */
   onApplied(commands: number): void;
-  /** Where a replica lives. */
-  addressOf(replicaId: number): ReplicaAddress | undefined;
   /** Takes a message to another replica of the group. */
   send(group: Group, message: Message): void;
   /** Takes the wish that a follower be sent a snapshot. */

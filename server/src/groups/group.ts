@@ -74,14 +74,17 @@ export class Group implements ServiceGroup {
     this.state = new GroupState(options.store, id, initial && encodeConfiguration(initial), reportBug);
     this.state.load();
     this.#core = openCore(options, this.state, () => this.#snapshotMeta());
-    const parts = { group: id, callers: this.#callers, notLeader: () => this.#notLeader() };
     this.#applying = new Applying({
-      ...parts,
       state: this.state,
+      callers: this.#callers,
+      notLeader: () => this.#notLeader(),
+      deposed: () => this.#deposed(),
       onApplied: (commands) => host.onApplied(commands),
     });
     this.#proposing = new Proposing({
-      ...parts,
+      group: id,
+      callers: this.#callers,
+      notLeader: () => this.#notLeader(),
       core: this.#core,
       host,
       onProposed: (proposed) => this.#applying.proposed(proposed),
@@ -236,7 +239,11 @@ export class Group implements ServiceGroup {
   }
 
   #notLeader(): Failure {
-    return notLeader(this.id, this.#core, (replicaId) => this.#host.addressOf(replicaId));
+    return notLeader(this.id, this.#core, this.#host);
+  }
+
+  #deposed(): Failure {
+    return deposed(this.id, this.#core, this.#host);
   }
 
   // --- members ---
@@ -311,7 +318,7 @@ export class Group implements ServiceGroup {
     this.state.load();
     this.#core.snapshotInstalled(index);
     // Whether it holds the writes that this node proposed once cannot be seen from it.
-    this.#applying.failInDoubt(deposed(this.id));
+    this.#applying.failInDoubt(this.#deposed());
     this.#reads.serve(index, this.#serve);
     this.#host.membersChanged(this);
   }

@@ -377,6 +377,10 @@ export class GroupHost implements GroupHostFace {
     return replicaId === OWN_RAFT_ID ? this.#options.node : undefined;
   }
 
+  isSilent(replicaId: number): boolean {
+    return this.#cluster?.isSilent(replicaId) ?? false;
+  }
+
   send(group: Group, message: Message): void {
     this.#cluster?.send(group, message);
   }

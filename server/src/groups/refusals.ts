@@ -20,22 +20,30 @@ interface Standing {
   readonly configuration: Configuration;
 }
 
+/** What a node knows of the nodes of other replicas. */
+export interface OtherReplicas {
+  /** Where a replica lives; undefined when its node is not known. */
+  addressOf(replicaId: number): ReplicaAddress | undefined;
+  /** Whether its node does not answer. */
+  isSilent(replicaId: number): boolean;
+}
+
 /** A call that needs the leader is refused. It was not done, which NOT_LEADER says for certain, also between leaders. */
-export function notLeader(
-  group: number,
-  { id, leader, configuration }: Standing,
-  addressOf: (replicaId: number) => ReplicaAddress | undefined,
-): Failure {
+export function notLeader(group: number, standing: Standing, others: OtherReplicas): Failure {
+  const { id, leader, configuration } = standing;
   const { voters } = configuration;
   if (leader === NO_NODE && !(voters.length === 1 && voters[0] === id)) {
-    const names = voters.map((voter) => addressOf(voter)?.nodeId ?? `replica ${voter}`);
+    const names = voters.map((voter) => nameOf(voter, others));
+    const why =
+      missing(standing, others) ||
+      `: more than half of its voters (${names.join(', ')}) must reach each other`;
     return {
       reason: ErrorReason.NOT_LEADER,
-      message: `group ${group} has no leader at this moment: more than half of its voters (${names.join(', ')}) must reach each other`,
+      message: `group ${group} has no leader at this moment${why}`,
       retryAfter_ms: RETRY_AFTER_MS,
     };
   }
-  const hint = addressOf(leader);
+  const hint = others.addressOf(leader);
   return {
     reason: ErrorReason.NOT_LEADER,
     message: `this node does not lead group ${group}${hint ? `; ${hint.nodeId} at ${hint.address} does` : ''}`,
@@ -44,10 +52,10 @@ export function notLeader(
 }
 
 /** A leader was deposed before its write was committed. */
-export function deposed(group: number): Failure {
+export function deposed(group: number, standing: Standing, others: OtherReplicas): Failure {
   return {
     reason: ErrorReason.NO_QUORUM,
-    message: `this node ceased to lead group ${group} before the write was committed`,
+    message: `this node ceased to lead group ${group} before the write was committed${missing(standing, others)}`,
     retryAfter_ms: RETRY_AFTER_MS,
   };
 }
@@ -59,6 +67,21 @@ export function deposed(group: number): Failure {
 export function inDoubt(failure: Failure): Failure {
   const reason = failure.reason === ErrorReason.NOT_LEADER ? ErrorReason.NO_QUORUM : failure.reason;
   return { ...failure, reason, message: `${failure.message}; the write may still be applied` };
+}
+
+/** How a message goes on that names nodes which are to be brought back; nothing for none. */
+export function doNotAnswer(nodeIds: readonly string[]): string {
+  if (nodeIds.length === 0) return '';
+  return `: ${[...nodeIds].sort().join(' and ')} ${nodeIds.length > 1 ? 'do' : 'does'} not answer`;
+}
+
+function missing({ id, configuration }: Standing, others: OtherReplicas): string {
+  const silent = configuration.voters.filter((voter) => voter !== id && others.isSilent(voter));
+  return doNotAnswer(silent.map((voter) => nameOf(voter, others)));
+}
+
+function nameOf(replicaId: number, others: OtherReplicas): string {
+  return others.addressOf(replicaId)?.nodeId ?? `replica ${replicaId}`;
 }
 
 /** Why the core did not take a proposal or a read. Throws what is no refusal. */

@@ -104,14 +104,15 @@ describe('a leader that dies', () => {
 });
 
 describe('a leader that is cut off', () => {
-  it('tells its callers that the write may still be applied, and a retry applies it once', async () => {
+  it('tells its callers who is missing and that the write may still be applied; a retry applies it once', async () => {
     const hosts = await threeHosts();
     const old = hosts.leaderOf()!;
     expect(await hosts.during(increment(old.group(), 'count', call(1)))).toBe(1n);
     hosts.isolate(old.number);
+    const [one, other] = hosts.nodes.filter((node) => node !== old).map(({ number }) => `node${number}`);
     await expect(hosts.during(increment(old.group(), 'count', call(2)))).rejects.toMatchObject({
       reason: ErrorReason.NO_QUORUM,
-      message: expect.stringContaining('may still be applied'),
+      message: expect.stringMatching(`: ${one} and ${other} do not answer; the write may still be applied`),
     });
     const next = await hosts.leader(1, old.number);
     expect(await hosts.during(increment(next.group(), 'count', call(2, true)))).toBe(2n);
@@ -189,14 +190,15 @@ describe('a leader that is cut off', () => {
     expect(staleGet(old.group(), 'key')).toContain('before');
   });
 
-  it('refuses writes with the names of the voters, until enough of them are back', async () => {
+  it('refuses writes with the names of those that do not answer, until enough of them are back', async () => {
     const hosts = await threeHosts();
     const old = hosts.leaderOf()!;
     hosts.isolate(old.number);
     await hosts.until(() => !old.group().isLeader);
+    const [one, other] = hosts.nodes.filter((node) => node !== old).map(({ number }) => `node${number}`);
     await expect(set(old.group(), 'key', 'x')).rejects.toMatchObject({
       reason: ErrorReason.NOT_LEADER,
-      message: expect.stringContaining('node1, node2, node3'),
+      message: expect.stringMatching(`no leader at this moment: ${one} and ${other} do not answer`),
     });
     hosts.heal();
     await hosts.until(() => hosts.leaderOf() !== undefined);

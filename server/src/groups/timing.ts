@@ -14,6 +14,13 @@ export const ELECTION_TICKS = 8;
 export const HEARTBEAT_TICKS = 2;
 
 /**
+ * A node that heard of too few voters for this long is cut off: a leader that hears of no majority steps down within this
+ * time, and a follower that hears of no leader begins an election. Whoever is there was heard more often: it beats, pulses
+ * and reports.
+ */
+export const CUT_OFF_AFTER_MS = 2 * ELECTION_TICKS * TICK_MS;
+
+/**
  * A group with nothing to do for this many ticks stops its clocks. More than two quorum checks: whoever is counted as there
  * was heard in this time.
  */

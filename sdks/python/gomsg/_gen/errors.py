@@ -330,7 +330,7 @@ CATALOGUE: dict[int, CatalogueEntry] = {
         ErrorReason.CONDITION_FAILED,
         9,
         False,
-        "Read the current state, decide again, and write with its version.",
+        "The message says what did not hold: read the current state and decide again.",
     ),
     32: CatalogueEntry(
         ErrorReason.COMPACTED,

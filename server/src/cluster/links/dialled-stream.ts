@@ -1,4 +1,5 @@
 /** The end of a stream between two nodes that called: a nice-grpc call of two iterables. */
+import { ClientError } from 'nice-grpc';
 import { SendWindow } from '../../transport/send-window.ts';
 import { NO_LISTENER, type PeerStream, type StreamListener } from './peer-stream.ts';
 
@@ -111,7 +112,7 @@ export class DialledStream implements PeerStream {
       }
       this.#close(undefined);
     } catch (error) {
-      this.#close(error instanceof Error ? error : new Error(String(error)));
+      this.#close(plain(error));
     }
   }
 
@@ -124,4 +125,14 @@ export class DialledStream implements PeerStream {
     this.#onceClosed?.();
     this.#listener.closed(why);
   }
+}
+
+/** Of a connection that could not be made grpc-js tells the system's reason amid its own words. */
+const NOT_CONNECTED = /^No connection established\. Last error: (?:Error: )?(.*?)\.? Resolution note: /s;
+
+/** Says what happened, for operators: not which method it happened to, which is always the same. Keeps the gRPC code. */
+function plain(error: unknown): Error {
+  if (!(error instanceof ClientError)) return error instanceof Error ? error : new Error(String(error));
+  const { code, details } = error;
+  return Object.assign(new Error(NOT_CONNECTED.exec(details)?.[1] ?? details, { cause: error }), { code });
 }

@@ -478,7 +478,7 @@ const file_gomsg_v1_common_proto_rawDesc = "" +
 	"\vConsistency\x12\x1b\n" +
 	"\x17CONSISTENCY_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18CONSISTENCY_LINEARIZABLE\x10\x01\x12\x15\n" +
-	"\x11CONSISTENCY_STALE\x10\x02*\xa4#\n" +
+	"\x11CONSISTENCY_STALE\x10\x02*\xaf#\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12q\n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x1aO\xca\xc2\x18K\b\x03\x1aGCorrect the field that the message names; the same request fails again.\x12a\n" +
@@ -500,8 +500,8 @@ const file_gomsg_v1_common_proto_rawDesc = "" +
 	"\x1fERROR_REASON_DELIVERY_NOT_FOUND\x10\x19\x1a^\xca\xc2\x18Z\b\x05\x1aVDo nothing: somebody else settles the message now. Extend the lease earlier next time.\x12N\n" +
 	"\x1bERROR_REASON_NODE_NOT_FOUND\x10\x1a\x1a-\xca\xc2\x18)\b\x05\x1a%Ask Nodes for the ids of the members.\x12l\n" +
 	"\x1dERROR_REASON_METHOD_NOT_FOUND\x10\x1b\x1aI\xca\xc2\x18E\b\f\x1aACheck the name and that client and server have matching versions.\x12Q\n" +
-	"\x1bERROR_REASON_ALREADY_EXISTS\x10\x1e\x1a0\xca\xc2\x18,\b\x06\x1a(Use Configure to change an existing one.\x12l\n" +
-	"\x1dERROR_REASON_CONDITION_FAILED\x10\x1f\x1aI\xca\xc2\x18E\b\t\x1aARead the current state, decide again, and write with its version.\x12e\n" +
+	"\x1bERROR_REASON_ALREADY_EXISTS\x10\x1e\x1a0\xca\xc2\x18,\b\x06\x1a(Use Configure to change an existing one.\x12w\n" +
+	"\x1dERROR_REASON_CONDITION_FAILED\x10\x1f\x1aT\xca\xc2\x18P\b\t\x1aLThe message says what did not hold: read the current state and decide again.\x12e\n" +
 	"\x16ERROR_REASON_COMPACTED\x10 \x1aI\xca\xc2\x18E\b\v\x1aARead the current keys, then watch from the revision of that read.\x12|\n" +
 	" ERROR_REASON_OFFSET_OUT_OF_RANGE\x10!\x1aV\xca\xc2\x18R\b\v\x1aNRead from start or end, or from an offset in the range that the message names.\x12d\n" +
 	"\x1dERROR_REASON_INVALID_SETTINGS\x10\"\x1aA\xca\xc2\x18=\b\t\x1a9Choose settings within the bounds that the message names.\x12h\n" +
