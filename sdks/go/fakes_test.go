@@ -12,6 +12,7 @@ import (
 
 	gomsgv1 "github.com/gomsg/gomsg/sdks/go/gen/gomsg/v1"
 	"github.com/gomsg/gomsg/sdks/go/internal/leaks"
+	"github.com/gomsg/gomsg/sdks/go/internal/testnode"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -62,10 +63,7 @@ func startCluster(t *testing.T, size int) *fakeCluster {
 	leaks.Check(t)
 	c := &fakeCluster{taken: make(map[string]int), hints: true, popped: make(chan struct{})}
 	for position := range size {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		listener := testnode.Listen(t)
 		node := &fakeNode{cluster: c, position: position, address: listener.Addr().String()}
 		c.nodes = append(c.nodes, node)
 		node.serve(t, listener)
@@ -313,6 +311,16 @@ func (c *fakeCluster) eventually(t *testing.T, what string, holds func() bool) {
 		}
 		time.Sleep(time.Millisecond) // Polls a condition that nothing tells of.
 	}
+}
+
+// learned returns once the client knows of all nodes: before, it goes nowhere but to the addresses that it was given.
+func (c *fakeCluster) learned(t *testing.T, client *Client) {
+	t.Helper()
+	c.eventually(t, "the client knows all nodes", func() bool {
+		client.dispatcher.mu.Lock()
+		defer client.dispatcher.mu.Unlock()
+		return client.router.topology != nil && len(client.router.topology.addresses) == len(c.nodes)
+	})
 }
 
 func set(t *testing.T, client *Client, key string) {

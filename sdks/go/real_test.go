@@ -19,11 +19,13 @@ import (
 // patience is how long a test waits for what must come.
 const patience = 20 * time.Second
 
-// shared is one node for all tests that do not harm it: each uses names of its own.
+// shared is one node for all tests that do not harm it: each uses names of its own. A test that runs again, as with
+// -count, begins with a new one.
 var shared struct {
-	once sync.Once
 	node *testnode.Node
 	stop []func()
+	// Tests that have used it, by name.
+	users map[string]testing.TB
 }
 
 // lasting is a testing.TB whose cleanups run behind all tests.
@@ -33,27 +35,33 @@ func (lasting) Cleanup(cleanup func()) { shared.stop = append(shared.stop, clean
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	stopShared()
+	os.Exit(code)
+}
+
+func stopShared() {
 	for _, stop := range shared.stop {
 		stop()
 	}
-	os.Exit(code)
+	shared.node, shared.stop, shared.users = nil, nil, make(map[string]testing.TB)
 }
 
 func sharedNode(t *testing.T) *testnode.Node {
 	t.Helper()
-	shared.once.Do(func() { shared.node = testnode.Start(lasting{t}) })
-	if shared.node == nil {
-		t.Fatal("the node did not start for an earlier test")
+	if user := shared.users[t.Name()]; shared.node == nil || user != nil && user != t {
+		stopShared()
+		shared.node = testnode.Start(lasting{t})
 	}
+	shared.users[t.Name()] = t
 	return shared.node
 }
 
-// leakChecked has the names of tests that look for leaks behind the last of their clients.
+// leakChecked has the tests that look for leaks behind the last of their clients.
 var leakChecked sync.Map
 
 func connect(t *testing.T, address string, options ...gomsg.ConnectOptions) *gomsg.Client {
 	t.Helper()
-	if _, checked := leakChecked.LoadOrStore(t.Name(), true); !checked {
+	if _, checked := leakChecked.LoadOrStore(t, true); !checked {
 		leaks.Check(t)
 	}
 	client, err := gomsg.Connect(address, options...)

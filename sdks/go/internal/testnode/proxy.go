@@ -20,6 +20,7 @@ type Proxy struct {
 	frozen   chan struct{}
 	conns    map[net.Conn]struct{}
 	accepted int
+	cuts     int
 }
 
 // NewProxy listens on a free port of the loopback interface until the test ends.
@@ -51,6 +52,7 @@ func NewProxy(t testing.TB, target string) *Proxy {
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.cuts++
 	for conn := range p.conns {
 		_ = conn.Close() // It may have ended already.
 	}
@@ -111,7 +113,7 @@ func (p *Proxy) accept() {
 		}
 		p.mu.Lock()
 		p.accepted++
-		target, refusing := p.target, p.refusing
+		target, refusing, cuts := p.target, p.refusing, p.cuts
 		p.mu.Unlock()
 		if refusing {
 			_ = client.Close() // That is all there is to say.
@@ -122,13 +124,19 @@ func (p *Proxy) accept() {
 			_ = client.Close() // The target is down, and so is this connection.
 			continue
 		}
-		p.join(client, server)
+		p.join(client, server, cuts)
 	}
 }
 
-func (p *Proxy) join(client, server net.Conn) {
+// join passes on between two ends, unless there was a cut since the count of them was taken.
+func (p *Proxy) join(client, server net.Conn, cuts int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.cuts != cuts {
+		_ = client.Close()
+		_ = server.Close() // As those that were joined already.
+		return
+	}
 	p.conns[client], p.conns[server] = struct{}{}, struct{}{}
 	pass := func(to, from net.Conn) {
 		_, _ = io.Copy(freezing{to, p}, from) // However it ends, both ends are closed.
