@@ -108,7 +108,7 @@ async function joined(
   candidate: Identity,
 ): Promise<Admitted> {
   const { dataDir, address, hostLabel, version, secret, tls, logger, signal } = options;
-  const { nodeId, token } = candidacy(dataDir, candidate.nodeId);
+  const { nodeId, token } = candidacy(dataDir, options.nodeId, candidate.nodeId);
   if (others.length === 0) {
     logger.info(
       { node: nodeId, address },
@@ -196,15 +196,18 @@ interface Candidacy {
 
 /**
  * Written before the first try and kept until the identity is: a node that dies in between asks again under the same
- * token, and is known to be the one that was admitted.
+ * token, and is known to be the one that was admitted. One that is started under another id asks anew: the id before may
+ * have been refused for good.
+ *
+ * @param wanted the node id that the settings name; undefined = whatever the folder says, or `candidate`
  */
-function candidacy(dataDir: string, nodeId: string): Candidacy {
+function candidacy(dataDir: string, wanted: string | undefined, candidate: string): Candidacy {
   const file = join(dataDir, CANDIDACY_FILE);
   if (existsSync(file)) {
     const stored: Candidacy = JSON.parse(readFileSync(file, 'utf8'));
-    return stored;
+    if (wanted === undefined || wanted === stored.nodeId) return stored;
   }
-  const made = { nodeId, token: randomUUID() };
+  const made = { nodeId: candidate, token: randomUUID() };
   writeDurably(dataDir, file, `${JSON.stringify(made)}\n`);
   return made;
 }
