@@ -148,4 +148,4 @@ it('brings a new replica to the same rows, larger than what the store keeps in m
   expect(await get(group, 'key-3-3')).toBeDefined();
   expect(readdirSync(join(pair.folder(2), 'groups'))).toEqual(['replicas']);
   expect(pair.fatal).toEqual([]);
-}, 20_000);
+}, 60_000);

@@ -1,7 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { planLeaders } from './plan-leaders.ts';
 import { planReplicas } from './plan-replicas.ts';
 import { SimulatedCluster } from './testing/simulated-cluster.ts';
+
+/** Seconds on a machine that has nothing else to do. */
+vi.setConfig({ testTimeout: 120_000 });
 
 const NODES = 100;
 const GROUPS = 1024;
