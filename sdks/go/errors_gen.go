@@ -204,7 +204,7 @@ var catalogue = []reasonInfo{
 	{41, ReasonOverloaded, codes.Code(8), true, "Retry after the given time, with fewer calls in flight."},
 	{42, ReasonDraining, codes.Code(14), true, "Retry on another node, or on this one once it is back."},
 	{43, ReasonNotLeader, codes.Code(14), true, "Send the call to the hinted leader."},
-	{44, ReasonNoQuorum, codes.Code(14), true, "Bring back the nodes that the message names; stale reads go on meanwhile."},
+	{44, ReasonNoQuorum, codes.Code(14), true, "Retry in the same session; where it stays so, bring back the nodes that the message names. Stale reads go on."},
 	{45, ReasonStaleTopology, codes.Code(14), true, "Fetch the topology again and retry."},
 	{46, ReasonDiskFull, codes.Code(8), true, "Free space under the data folder or enlarge the disk; writes resume by themselves."},
 	{47, ReasonDeadlineExceeded, codes.Code(4), true, "Retry in the same session, which applies the write once, or read to see whether it happened."},

@@ -370,7 +370,7 @@ CATALOGUE: dict[int, CatalogueEntry] = {
         ErrorReason.NO_QUORUM,
         14,
         True,
-        "Bring back the nodes that the message names; stale reads go on meanwhile.",
+        "Retry in the same session; where it stays so, bring back the nodes that the message names. Stale reads go on.",
     ),
     45: CatalogueEntry(ErrorReason.STALE_TOPOLOGY, 14, True, "Fetch the topology again and retry."),
     46: CatalogueEntry(

@@ -478,7 +478,7 @@ const file_gomsg_v1_common_proto_rawDesc = "" +
 	"\vConsistency\x12\x1b\n" +
 	"\x17CONSISTENCY_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18CONSISTENCY_LINEARIZABLE\x10\x01\x12\x15\n" +
-	"\x11CONSISTENCY_STALE\x10\x02*\xaf#\n" +
+	"\x11CONSISTENCY_STALE\x10\x02*\xd4#\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12q\n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x1aO\xca\xc2\x18K\b\x03\x1aGCorrect the field that the message names; the same request fails again.\x12a\n" +
@@ -512,8 +512,8 @@ const file_gomsg_v1_common_proto_rawDesc = "" +
 	"\x1a[Open a new session; read before you write again, since the first try may have been applied.\x12^\n" +
 	"\x17ERROR_REASON_OVERLOADED\x10)\x1aA\xca\xc2\x18=\b\b\x10\x01\x1a7Retry after the given time, with fewer calls in flight.\x12[\n" +
 	"\x15ERROR_REASON_DRAINING\x10*\x1a@\xca\xc2\x18<\b\x0e\x10\x01\x1a6Retry on another node, or on this one once it is back.\x12J\n" +
-	"\x17ERROR_REASON_NOT_LEADER\x10+\x1a-\xca\xc2\x18)\b\x0e\x10\x01\x1a#Send the call to the hinted leader.\x12o\n" +
-	"\x16ERROR_REASON_NO_QUORUM\x10,\x1aS\xca\xc2\x18O\b\x0e\x10\x01\x1aIBring back the nodes that the message names; stale reads go on meanwhile.\x12N\n" +
+	"\x17ERROR_REASON_NOT_LEADER\x10+\x1a-\xca\xc2\x18)\b\x0e\x10\x01\x1a#Send the call to the hinted leader.\x12\x93\x01\n" +
+	"\x16ERROR_REASON_NO_QUORUM\x10,\x1aw\xca\xc2\x18s\b\x0e\x10\x01\x1amRetry in the same session; where it stays so, bring back the nodes that the message names. Stale reads go on.\x12N\n" +
 	"\x1bERROR_REASON_STALE_TOPOLOGY\x10-\x1a-\xca\xc2\x18)\b\x0e\x10\x01\x1a#Fetch the topology again and retry.\x12x\n" +
 	"\x16ERROR_REASON_DISK_FULL\x10.\x1a\\\xca\xc2\x18X\b\b\x10\x01\x1aRFree space under the data folder or enlarge the disk; writes resume by themselves.\x12\x8a\x01\n" +
 	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x10/\x1af\xca\xc2\x18b\b\x04\x10\x01\x1a\\Retry in the same session, which applies the write once, or read to see whether it happened.\x12<\n" +
