@@ -8,7 +8,7 @@ const everybody = (_replica: number) => true;
 const nobody = (_replica: number) => false;
 
 function step(configuration: Configuration, voters: number[], isCaughtUp = everybody, self = 1) {
-  return nextStep({ self, configuration, isCaughtUp }, { voters, learners: [] });
+  return nextStep({ self, configuration, isCaughtUp, mayLead: everybody }, { voters, learners: [] });
 }
 
 describe('replicas that a group should have', () => {
@@ -83,7 +83,7 @@ test('from any membership every desired one is reached, without a moment of fewe
       const fewest = Math.min(voters.length, wanted.length);
       for (let steps = 0; ; steps++) {
         expect(steps).toBeLessThan(12);
-        const next = nextStep({ self, configuration, isCaughtUp: everybody }, desired);
+        const next = nextStep({ self, configuration, isCaughtUp: everybody, mayLead: everybody }, desired);
         if (next === undefined) break;
         if (next.kind === 'transfer') {
           expect(configuration.voters).toContain(next.to);

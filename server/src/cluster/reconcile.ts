@@ -20,11 +20,16 @@ export interface GroupPicture {
   readonly configuration: Configuration;
   /** Whether a member has nearly the whole log and answers. */
   readonly isCaughtUp: (replicaId: number) => boolean;
+  /**
+   * Whether the node of a member takes the lead, as far as it has said. One that does not (its disk is full) would let
+   * every handover run out of time, and no writes go on meanwhile.
+   */
+  readonly mayLead: (replicaId: number) => boolean;
 }
 
 /** Undefined when there is nothing to do, or nothing that can be done yet. */
 export function nextStep(
-  { self, configuration, isCaughtUp }: GroupPicture,
+  { self, configuration, isCaughtUp, mayLead }: GroupPicture,
   desired: DesiredReplicas,
 ): Step | undefined {
   // On its way from one membership to the next; the core leaves by itself.
@@ -45,9 +50,9 @@ export function nextStep(
 
   if (!promoted.every(isCaughtUp)) return undefined;
   if (leaving.includes(self)) {
-    const heir = desired.voters.find((id) => voters.has(id) && isCaughtUp(id));
+    const heir = desired.voters.find((id) => voters.has(id) && isCaughtUp(id) && mayLead(id));
     if (heir !== undefined) return { kind: 'transfer', to: heir };
-    // Nobody who stays votes yet: let them in first, with the leader still among them.
+    // Nobody who stays votes yet, or none can lead: let those who come in first, with the leader still among them.
     return promoted.length > 0 ? change('add-voter', promoted) : undefined;
   }
   return {

@@ -141,3 +141,11 @@ test('nobody is handed a group who takes no lead just now', () => {
   reconciler.resignAll();
   expect(replica.asked).toEqual([{ to: 3 }]);
 });
+
+test('a leader that is not to stay hands over to a node that takes the lead, and waits while there is none', () => {
+  const replica = new NotedReplica(1, [1, 2, 3]);
+  reconcilerOf(replica, [2, 3], { unwilling: [2, 3] }).reconciler.run();
+  expect(replica.asked).toEqual([]);
+  reconcilerOf(replica, [2, 3], { unwilling: [2] }).reconciler.run();
+  expect(replica.asked).toEqual([{ to: 3 }]);
+});

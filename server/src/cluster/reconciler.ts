@@ -72,6 +72,7 @@ export class Reconciler {
       self: replica.replicaId,
       configuration: replica.configuration,
       isCaughtUp: (id: number) => caughtUp.has(id),
+      mayLead: (id: number) => this.#parts.mayLead(nodeOf(id)),
     };
     const step = nextStep(picture, placement.desired);
     if (step?.kind === 'change') {
