@@ -236,9 +236,10 @@ export class SimulatedCluster {
     this.#elect(group);
     let isChanged = group.leader !== leaderBefore;
     const isCaughtUp = (replica: number) => this.#isUp(replica) && group.caughtUp.has(replica);
+    const mayLead = (replica: number) => this.nodes.get(nodeOf(replica))?.isDraining !== true;
     while (group.leader !== undefined) {
       const { configuration, leader: self } = group;
-      const step = nextStep({ self, configuration, isCaughtUp }, desired);
+      const step = nextStep({ self, configuration, isCaughtUp, mayLead }, desired);
       if (step === undefined) break;
       isChanged = true;
       if (step.kind === 'transfer') {
