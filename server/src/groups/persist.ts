@@ -9,7 +9,8 @@ import type { NodeLog } from './node-log.ts';
  * - the commit index never comes before the entries that it covers: they may replace others, which were not committed;
  * - before a change of membership comes the commit index of what is before it: whoever holds one must know that the one
  *   before is committed (raft/README.md);
- * - a snapshot's restart of the log is one record, and is what decides that the snapshot is in force.
+ * - a snapshot's restart of the log is one record, and is what decides that the snapshot is in force: what the snapshot
+ *   covers is not what the old log holds, so before that record the old commit index stays.
  */
 export function persist(log: NodeLog, group: number, { hardState, entries, snapshot }: Ready): void {
   if (hardState === undefined) {
@@ -17,19 +18,21 @@ export function persist(log: NodeLog, group: number, { hardState, entries, snaps
     return;
   }
   const { term, vote, commit } = hardState;
-  let saved = Math.min(commit, (entries[0]?.index ?? log.groupState(group).lastIndex + 1) - 1);
+  const stored = log.groupState(group);
+  if (snapshot !== undefined) {
+    log.saveHardState(group, { term, vote, commit: stored.hardState.commit });
+    log.resetGroup(group, snapshot.index, snapshot.term);
+    return;
+  }
+  let saved = Math.min(commit, (entries[0]?.index ?? stored.lastIndex + 1) - 1);
   log.saveHardState(group, { term, vote, commit: saved });
-  if (snapshot !== undefined) log.resetGroup(group, snapshot.index, snapshot.term);
-  if (entries.length === 0) return;
   let from = 0;
-  if (saved < commit) {
-    for (let i = 1; i < entries.length && entries[i]!.index - 1 <= commit; i++) {
-      if (entries[i]!.kind !== EntryKind.CONFIGURATION) continue;
-      log.append(group, entries.slice(from, i));
-      from = i;
-      saved = entries[i]!.index - 1;
-      log.saveHardState(group, { term, vote, commit: saved });
-    }
+  for (let i = 1; i < entries.length && saved < commit; i++) {
+    if (entries[i]!.kind !== EntryKind.CONFIGURATION) continue;
+    log.append(group, entries.slice(from, i));
+    from = i;
+    saved = Math.min(commit, entries[i]!.index - 1);
+    log.saveHardState(group, { term, vote, commit: saved });
   }
   log.append(group, from === 0 ? entries : entries.slice(from));
   if (saved < commit) log.saveHardState(group, { term, vote, commit });
