@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Link } from './link.ts';
+import { CutPlan, Link } from './link.ts';
 
 /** A server that sends back what it gets. */
 let server: Server;
@@ -102,7 +102,7 @@ test('what was held back when the connection is cut is lost', async () => {
 });
 
 test('cuts come after so many bytes, and so many times', async () => {
-  link.cutEvery(10, 2);
+  link.cutBy(new CutPlan(10, 2));
   for (let round = 0; round < 2; round += 1) {
     const client = new Client();
     client.socket.write('x'.repeat(100));

@@ -21,12 +21,32 @@ export interface AnswerRewriter {
   push(piece: Buffer): Buffer;
 }
 
-/** Cuts that a link makes by itself. */
-interface CutPlan {
-  readonly bytes: number;
-  left: number;
+/** Cuts that links make by themselves, of the connection that moves the bytes at which each is due. */
+export class CutPlan {
+  readonly #bytes: number;
+  #left: number;
   /** Bytes that may still pass before the next cut. */
-  budget: number;
+  #budget: number;
+
+  /** Each after so many bytes, of both directions and all links of the plan together, and so many times in all. */
+  constructor(bytes: number, times: number) {
+    this.#bytes = bytes;
+    this.#left = times;
+    this.#budget = bytes;
+  }
+
+  /** How many of these bytes may pass; fewer than all = cut then. */
+  moved(bytes: number): number {
+    if (this.#left === 0) return bytes;
+    if (bytes < this.#budget) {
+      this.#budget -= bytes;
+      return bytes;
+    }
+    const passing = this.#budget;
+    this.#left -= 1;
+    this.#budget = this.#bytes;
+    return Math.min(passing, bytes - 1);
+  }
 }
 
 export class Link {
@@ -97,9 +117,9 @@ export class Link {
     this.#delay_ms = time_ms;
   }
 
-  /** Cuts after so many bytes of both directions together, and so many times. */
-  cutEvery(bytes: number, times: number): void {
-    this.#cuts = { bytes, left: times, budget: bytes };
+  /** Cuts as planned. */
+  cutBy(plan: CutPlan): void {
+    this.#cuts = plan;
   }
 
   /** Connections are refused, as where nothing listens. Those that are open stay. */
@@ -152,17 +172,9 @@ export class Link {
 
   /** How many of these bytes may pass; fewer than all = cut then. */
   #moved(bytes: number): number {
-    const cuts = this.#cuts;
-    if (cuts === undefined || cuts.left === 0) return bytes;
-    if (bytes < cuts.budget) {
-      cuts.budget -= bytes;
-      return bytes;
-    }
-    const passing = cuts.budget;
-    cuts.left -= 1;
-    cuts.budget = cuts.bytes;
-    this.cutCount += 1;
-    return Math.min(passing, bytes - 1);
+    const passing = this.#cuts?.moved(bytes) ?? bytes;
+    if (passing < bytes) this.cutCount += 1;
+    return passing;
   }
 }
 

@@ -1,7 +1,7 @@
 /** The wires of one client: one to each node, which a case handles as one. */
 import type { ServerFixture } from '../server/server-fixture.ts';
 import { AddressRewriter } from './address-rewriter.ts';
-import { type Direction, Link } from './link.ts';
+import { CutPlan, type Direction, Link } from './link.ts';
 
 export class Wires {
   readonly #links: readonly Link[];
@@ -43,9 +43,10 @@ export class Wires {
     for (const link of this.#links) link.delay(time_ms);
   }
 
-  /** Each wire counts its own bytes and cuts. */
+  /** All wires count together: there are no more cuts where there are more nodes. */
   cutEvery(bytes: number, times: number): void {
-    for (const link of this.#links) link.cutEvery(bytes, times);
+    const plan = new CutPlan(bytes, times);
+    for (const link of this.#links) link.cutBy(plan);
   }
 
   async refuse(): Promise<void> {
