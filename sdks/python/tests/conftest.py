@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,8 @@ from .fake_node import FakeNode
 
 ROOT = Path(__file__).resolve().parents[3]
 
-START_LINES_MAX = 200
+START_SECONDS = 60
+POLL_SECONDS = 0.01
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +33,8 @@ def address() -> Iterator[str]:
 @contextmanager
 def served(*flags: str) -> Iterator[str]:
     """A node, as long as it is needed."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, open(Path(folder, "log"), "w+", encoding="utf-8") as log:
+        # Not a pipe: one that nobody empties would stop the node when it is full.
         process = subprocess.Popen(
             [
                 str(ROOT / "node_modules" / ".bin" / "node"),
@@ -43,28 +46,30 @@ def served(*flags: str) -> Iterator[str]:
                 *flags,
             ],
             cwd=folder,
-            stdout=subprocess.PIPE,
+            stdout=log,
             stderr=subprocess.STDOUT,
-            text=True,
         )
         try:
-            yield _served_address(process)
+            yield _served_address(process, Path(folder, "log"))
         finally:
             process.kill()
-            process.communicate()
+            process.wait()
 
 
-def _served_address(process: subprocess.Popen[str]) -> str:
-    assert process.stdout is not None
-    lines: list[str] = []
-    for line in process.stdout:
-        lines.append(line)
-        message = str(json.loads(line).get("msg", "")) if line.startswith("{") else line
-        if message.startswith("gomsg serves on "):
-            return message.removeprefix("gomsg serves on ").strip()
-        if len(lines) > START_LINES_MAX:
-            break
-    raise RuntimeError(f"the node did not start:\n{''.join(lines)}")
+def _served_address(process: subprocess.Popen[bytes], log: Path) -> str:
+    give_up_at = time.monotonic() + START_SECONDS
+    while True:
+        has_ended = process.poll() is not None
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+        for line in lines:
+            if not line.endswith("\n"):
+                break
+            message = str(json.loads(line).get("msg", "")) if line.startswith("{") else line
+            if message.startswith("gomsg serves on "):
+                return message.removeprefix("gomsg serves on ").strip()
+        if has_ended or time.monotonic() > give_up_at:
+            raise RuntimeError(f"the node did not start:\n{''.join(lines)}")
+        time.sleep(POLL_SECONDS)
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ class Gate:
         self._open.set()
         self._server: asyncio.Server | None = None
         self._passing: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._is_closed = False
 
     def shut(self) -> None:
         self._open.clear()
@@ -38,6 +40,10 @@ class Gate:
     ) -> None:
         assert self._server is not None
         self._server.close()
+        self._is_closed = True
+        for writer in self._writers:
+            # With what it still holds, which nobody takes any more.
+            writer.transport.abort()
         for task in self._passing:
             task.cancel()
         if self._passing:
@@ -45,8 +51,18 @@ class Gate:
 
     async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writers.add(writer)
         host, _, port = self._target.rpartition(":")
-        there_reader, there_writer = await asyncio.open_connection(host, int(port))
+        try:
+            there_reader, there_writer = await asyncio.open_connection(host, int(port))
+        except OSError:
+            writer.close()
+            return
+        self._writers.add(there_writer)
+        if self._is_closed:
+            writer.transport.abort()
+            there_writer.transport.abort()
+            return
         for one, other in ((reader, there_writer), (there_reader, writer)):
             task = asyncio.create_task(self._pass(one, other))
             self._passing.add(task)

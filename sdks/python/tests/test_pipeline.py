@@ -40,7 +40,9 @@ async def test_calls_of_one_turn_share_a_frame(fake: FakeNode) -> None:
         await client.kv.set("warm", "up")
         frames = len(fake.frames)
         await asyncio.gather(*(client.kv.set(f"k{at}", "v") for at in range(100)))
-        assert [len(frame.calls) for frame in fake.frames[frames:]] == [100]
+        # The client's own calls go when they are due.
+        sets = [sum(call.method == SET for call in frame.calls) for frame in fake.frames[frames:]]
+        assert [count for count in sets if count > 0] == [100]
 
 
 async def test_writes_have_positions_in_a_session_and_reads_have_none(fake: FakeNode) -> None:
@@ -135,8 +137,10 @@ async def test_nobody_there_is_unreachable() -> None:
 
 
 async def test_a_late_answer_is_a_timeout_that_says_what_it_does_not_know(fake: FakeNode) -> None:
-    fake.script = lambda call: None
     async with gomsg.connect(fake.address, close_timeout=0.1) as client:
+        # With a connection and a session it goes out at once, long before it is late.
+        await client.kv.set("k", "v")
+        fake.script = lambda call: None
         with pytest.raises(gomsg.DeadlineExceededError, match="may still be applied"):
             await client.kv.set("k", "v", timeout=0.3)
 
@@ -214,7 +218,9 @@ async def test_a_closed_client_refuses_calls_and_leaves_no_task(fake: FakeNode) 
     await client.close()
     await client.close()
     assert [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("gomsg-")] == []
-    assert len(asyncio.all_tasks()) == before
+    async with asyncio.timeout(5):
+        while len(asyncio.all_tasks()) > before:  # Those of the node end a moment later.
+            await asyncio.sleep(0)
     with pytest.raises(gomsg.CanceledError) as caught:
         await client.kv.set("k", "v")
     assert caught.value.reason == gomsg.ErrorReason.CLIENT_CLOSED
