@@ -70,10 +70,10 @@ export class Clustered {
     const { writable } = log;
     this.#silence.tick();
     return groups.filter((group) => {
-      if (group.isHibernating) return false;
-      // Who leads alone needs no clock. Who cannot write cannot lead, and shall not try: others can.
-      if (group.isLeader ? group.isAlone : !writable) return false;
-      group.tick();
+      // Who leads alone needs no clock.
+      if (group.isHibernating || (group.isLeader && group.isAlone)) return false;
+      // Who cannot write cannot lead, and shall not try: others can.
+      group.tick(writable);
       return group.hasReady();
     });
   }

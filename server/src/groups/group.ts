@@ -293,9 +293,9 @@ export class Group implements ServiceGroup {
     this.#core.leaderGone();
   }
 
-  /** One unit of the clock of elections has passed. */
-  tick(): void {
-    this.#core.tick();
+  /** One unit of the clock of elections has passed. `mayLead`: whether this replica may become the leader if it is none. */
+  tick(mayLead: boolean): void {
+    if (mayLead || this.isLeader) this.#core.tick();
     this.#applying.tick(this.isLeader);
   }
 

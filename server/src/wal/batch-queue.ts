@@ -43,12 +43,6 @@ export class BatchQueue {
     return this.#completeBytes + (this.#gathering.records > 0 ? this.#gathering.length : 0);
   }
 
-  /** Bytes of records that still go into the current segment, when a part of it is reserved. */
-  room(reservedPart: number): number {
-    const { segment, end } = this.#gathering;
-    return segment.capacity * (1 - reservedPart) - end;
-  }
-
   /** The batch that takes the next record, of so many bytes. */
   place(bytes: number): Batch {
     const batch = this.#gathering;

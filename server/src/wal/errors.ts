@@ -1,10 +1,3 @@
-/** Why a log refuses an append for now. */
-export type WalFullReason =
-  /** The disk has no room for another segment. */
-  | 'space'
-  /** More is buffered than `maxPendingBytes`: the disk is slower than the writers. */
-  | 'backlog';
-
 /**
  * A write or an fdatasync of the log failed. The log is dead for good: after a failed fsync nobody knows which
  * pages reached the disk, so the owner must end the process and recover from what the disk holds.
@@ -26,18 +19,12 @@ export class WalClosedError extends Error {
   }
 }
 
-/** The append was refused before anything of it was buffered; it may be tried again later. */
+/** More is buffered than the log may keep: it was refused before anything of it was, and may be tried again later. */
 export class WalFullError extends Error {
   override readonly name = 'WalFullError';
-  readonly reason: WalFullReason;
 
-  constructor(reason: WalFullReason) {
-    super(
-      reason === 'space'
-        ? 'the disk is full: the write-ahead log cannot prepare its next segment'
-        : 'the write-ahead log has too many bytes waiting for the disk',
-    );
-    this.reason = reason;
+  constructor() {
+    super('the write-ahead log has too many bytes waiting for the disk');
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { WalFailedError, WalFullError } from './errors.ts';
+import { WalFailedError } from './errors.ts';
 import { type DiskOperation, SimulatedDisk } from './simulated-disk.ts';
 import { contentOf, entriesOf, flushed, openOn, segmentsOn, until } from './test-support.ts';
 import type { Wal } from './wal.ts';
@@ -83,7 +83,7 @@ test('a failed open says so', async () => {
   await expect(openOn(disk)).rejects.toThrow(WalFailedError);
 });
 
-test('a full disk refuses entries, keeps what it accepted, still saves hard states, and ends', async () => {
+test('a full disk is told of, keeps what was accepted, still saves hard states, and ends', async () => {
   const disk = new SimulatedDisk();
   const changes: boolean[] = [];
   const onWritableChange = (writable: boolean) => {
@@ -94,17 +94,11 @@ test('a full disk refuses entries, keeps what it accepted, still saves hard stat
   disk.capacityBytes = disk.usedBytes + 100; // the spare is there, the one after will not be
   expect(first.writable).toBe(true);
   let last = 0;
-  let refused: unknown;
-  while (refused === undefined) {
-    try {
-      first.append(1, entriesOf(last + 1, last + 1, 1, 200));
-      last++;
-    } catch (error) {
-      refused = error;
-    }
+  while (first.writable) {
+    last++;
+    first.append(1, entriesOf(last, last, 1, 200));
     await flushed(first);
   }
-  expect(refused).toEqual(new WalFullError('space'));
   expect(first.groupState(1).lastIndex).toBe(last);
   expect(changes).toEqual([false]);
   expect(first.writable).toBe(false);
@@ -142,23 +136,30 @@ test('a full disk ends as well when segments are released', async () => {
   await flushed(wal);
 });
 
-test('what was accepted while the disk filled up waits for space, and then is written', async () => {
+test('what comes while the disk is full waits for space, and then is written, a vote as well as entries', async () => {
   const disk = new SimulatedDisk();
   const wal = await openOn(disk);
   await until(() => disk.names().some((name) => name.endsWith('.spare')));
   disk.capacityBytes = disk.usedBytes;
-  let durable = false;
+  const durable: string[] = [];
+  const flush = (what: string) => wal.flush((error) => durable.push(error?.name ?? what));
   wal.append(1, entriesOf(1, 100, 1, 200)); // far more than the spare takes
-  wal.flush((error) => {
-    durable = error === undefined;
-  });
+  flush('entries');
   await until(() => !wal.writable);
-  expect(durable).toBe(false);
-  expect(() => wal.append(1, entriesOf(101, 101))).toThrow(WalFullError);
-  expect(contentOf(wal, 1).length).toBe(100);
+  wal.saveHardState(1, { term: 8, vote: 1, commit: 1 });
+  flush('vote');
+  wal.append(1, entriesOf(101, 101));
+  flush('entry');
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(durable).toEqual([]);
+  expect(contentOf(wal, 1).length).toBe(101);
   disk.capacityBytes = Number.POSITIVE_INFINITY;
-  await until(() => durable);
-  expect(contentOf(wal, 1)).toEqual(entriesOf(1, 100, 1, 200));
+  await until(() => durable.length === 3);
+  expect(durable).toEqual(['entries', 'vote', 'entry']);
+  disk.crash();
+  const again = await openOn(disk);
+  expect(contentOf(again, 1)).toEqual([...entriesOf(1, 100, 1, 200), ...entriesOf(101, 101)]);
+  expect(again.groupState(1).hardState.term).toBe(8);
 });
 
 test('closing on a full disk does not wait for space: the flushes that do get an error', async () => {

@@ -59,9 +59,6 @@ const DEFAULT_CACHE_BYTES = 16 * 1024 * 1024;
 const DEFAULT_MAX_PENDING_BYTES = 64 * 1024 * 1024;
 const DEFAULT_RETRY_DELAY_MS = 1000;
 
-/** On a full disk entries leave this part of a segment to hard states: a node must still be able to vote. */
-const RESERVED_PART = 1 / 16;
-
 /**
  * The write-ahead log of one node, shared by all its Raft groups.
  *
@@ -137,7 +134,10 @@ export class Wal {
     });
   }
 
-  /** False while the disk is full: refuse proposals. What was accepted before is not at risk. */
+  /**
+   * False while the disk is full: refuse proposals. What was accepted before is not at risk, and what is given to the log
+   * all the same, such as a vote, is written once there is space for it.
+   */
   get writable(): boolean {
     return this.#space.writable && this.#failure === undefined && this.#closing === undefined;
   }
@@ -189,7 +189,7 @@ export class Wal {
       if (data.length > MAX_ENTRY_BYTES) throw new RangeError(`entry ${index} has ${data.length} bytes`);
       bytes += recordBytes(data.length);
     }
-    this.#admit(bytes, true);
+    this.#admit(bytes);
     let previousTerm = log.term(first - 1)!;
     for (const entry of entries) {
       const batch = this.#queue.place(recordBytes(entry.data.length));
@@ -356,7 +356,7 @@ export class Wal {
   #record(kind: number, group: number, a = 0, b = 0, c = 0): number {
     this.#checkAlive();
     const bytes = recordBytes(0);
-    this.#admit(bytes, false);
+    this.#admit(bytes);
     const batch = this.#queue.place(bytes);
     batch.add(kind, group, a, b, c);
     return batch.sequence;
@@ -371,18 +371,13 @@ export class Wal {
     return log;
   }
 
-  /** Refuses what could not be written for sure, or not soon. */
-  #admit(bytes: number, isEntry: boolean): void {
-    const queue = this.#queue;
-    if (queue.pendingBytes > 0 && queue.pendingBytes + bytes > this.#maxPendingBytes) {
-      throw new WalFullError('backlog');
-    }
-    if (
-      !this.#space.writable &&
-      (this.#segments.hasPlanned || bytes > queue.room(isEntry ? RESERVED_PART : 0))
-    ) {
-      throw new WalFullError('space');
-    }
+  /**
+   * Bounds what is buffered. For space nothing is refused: by the time that a replica has something to store there is no
+   * way back, and whatever follows from it waits until it is durable.
+   */
+  #admit(bytes: number): void {
+    const { pendingBytes } = this.#queue;
+    if (pendingBytes > 0 && pendingBytes + bytes > this.#maxPendingBytes) throw new WalFullError();
   }
 
   #writableChanged(writable: boolean): void {

@@ -15,7 +15,7 @@ export { get, increment, set, setRequest, submit } from './calls.ts';
 /** As the write-ahead log: more is never buffered, and it is an error to try. */
 const LOG_PENDING_BYTES_MAX = 64 * 1024 * 1024;
 
-/** A log whose syncs end when the test says so, and which refuses as the one on disk does. */
+/** A log whose syncs end when the test says so, and which takes nothing that it has no room for. */
 export class HeldLog extends MemoryLog {
   full = false;
   holding = false;
@@ -36,8 +36,8 @@ export class HeldLog extends MemoryLog {
 
   override append(group: number, entries: readonly Entry[]): void {
     const bytes = entries.reduce((sum, { data }) => sum + data.length, 0);
-    if (this.full) throw new WalFullError('space');
-    if (this.#pending > 0 && this.#pending + bytes > LOG_PENDING_BYTES_MAX) throw new WalFullError('backlog');
+    if (this.full) throw new Error('an entry for a log that is full');
+    if (this.#pending > 0 && this.#pending + bytes > LOG_PENDING_BYTES_MAX) throw new WalFullError();
     this.#pending += bytes;
     super.append(group, entries);
   }

@@ -31,6 +31,8 @@ import { type CrashableStore, StoreDisk } from './crashable-store.ts';
 const TURNS_PER_TICK = 30;
 /** Longest time of a message that lost its way: long enough for a replica to be gone when it arrives. */
 const STRAGGLER_TICKS = 40;
+/** Between two looks of a log whether a full disk has space again. */
+const WAL_RETRY_MS = 1;
 const START_MS = 1_767_225_600_000;
 
 export interface HostsOptions {
@@ -183,6 +185,7 @@ export class SimulatedHosts {
       : await Wal.open('simulated', {
           segmentBytes,
           tailSegments: 1,
+          retryDelayMs: WAL_RETRY_MS,
           files: (sabotage.logFiles ?? asIs)(node.walDisk.mount()),
           onFailure: fatal,
         });
