@@ -386,6 +386,21 @@ describe('a server-streaming call', () => {
     for (const messages of open) await messages.return?.();
     await vi.waitFor(() => expect(one.links.open.forwardedStreams).toBe(0), WAIT);
   });
+
+  test('has its place whatever other nodes pass on', async () => {
+    const nodes = await openNodes(3, { limits: { maxForwardedStreams: 2 } });
+    nodes[2]!.onStream = () =>
+      new Producer((position) =>
+        position === 0 ? Promise.resolve(Buffer.from('begun')) : new Promise(() => {}),
+      );
+    const open = [0, 0, 1, 1].map((from) =>
+      nodes[from]!.links.stream(3, textCall(''))[Symbol.asyncIterator](),
+    );
+    for (const messages of open) {
+      expect(Buffer.from((await messages.next()).value!).toString()).toBe('begun');
+    }
+    for (const messages of open) await messages.return?.();
+  });
 });
 
 test('what a node passed on ends once it was silent for as long as a link to it would stand', async () => {

@@ -23,7 +23,6 @@ export class StreamAnswerer {
   readonly #accepting: Accepting;
   /** What ends each, by the node that passed it on. */
   readonly #byCaller = new Map<number, Set<() => void>>();
-  #open = 0;
 
   constructor(context: LinkContext, accepting: Accepting) {
     this.#context = context;
@@ -35,24 +34,18 @@ export class StreamAnswerer {
     for (const end of [...(this.#byCaller.get(node) ?? [])]) end();
   }
 
-  /** Calls being answered. */
-  get open(): number {
-    return this.#open;
-  }
-
   opened(stream: PeerStream, peer: PeerNode): void {
-    if (this.#open >= this.#context.limits.maxForwardedStreams) {
-      const why = `${this.#context.self.nodeId} answers as many passed-on streams as it may`;
+    const ends = this.#byCaller.get(peer.number) ?? new Set();
+    if (ends.size >= this.#context.limits.maxForwardedStreams) {
+      const why = `${this.#context.self.nodeId} answers as many streams of ${peer.nodeId} as it may`;
       this.#accepting.refuse(stream, refused(RefusalReason.BUSY, why));
       return;
     }
-    this.#open += 1;
     let answer: Answer | undefined;
     const end = (): void => {
       answer?.stop();
       stream.end();
     };
-    const ends = this.#byCaller.get(peer.number) ?? new Set();
     this.#byCaller.set(peer.number, ends.add(end));
     stream.listen({
       message: (bytes) => {
@@ -75,7 +68,6 @@ export class StreamAnswerer {
       },
       drained: () => answer?.drained(),
       closed: () => {
-        this.#open -= 1;
         ends.delete(end);
         if (ends.size === 0 && this.#byCaller.get(peer.number) === ends) this.#byCaller.delete(peer.number);
         answer?.stop();
