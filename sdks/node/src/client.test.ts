@@ -35,6 +35,9 @@ afterAll(async () => {
   await node?.kill();
 });
 
+/** How long tests wait for what must come. */
+const PATIENCE = { timeout: 20_000 };
+
 /** A name that no other test has. */
 function fresh(): string {
   names += 1;
@@ -195,7 +198,7 @@ describe('TLS', () => {
       expect(await byName.kv.get('k')).toBe('v');
       for (const serverName of ['127.0.0.2', 'elsewhere.test']) {
         const tls = { ca: TEST_CERTIFICATE, serverName };
-        await using distrusting = connect(secured, { tls, unreachableTimeout: 0.1 });
+        await using distrusting = connect(secured, { tls, unreachableTimeout: 1 });
         expect((await failure(distrusting.kv.get('k'))).message).toContain(serverName);
       }
     } finally {
@@ -243,7 +246,7 @@ describe('a failed call', () => {
   });
 
   test('has the time that the server was asked to wait on top of its own', async () => {
-    expect(await client.queue.popTimeout(fresh(), 0.3, { timeout: 0.2 })).toBeNull();
+    expect(await client.queue.popTimeout(fresh(), 2.1, { timeout: 2 })).toBeNull();
   });
 });
 
@@ -303,7 +306,7 @@ describe('queues', () => {
     const error = await told.promise;
     expect(error.reason).toBe(ErrorReason.HANDLER_FAILED);
     expect((error.cause as Error).message).toContain('and more');
-    await vi.waitUntil(async () => (await client.queue.peek(queue, { state: 'dead' })) !== null);
+    await vi.waitUntil(async () => (await client.queue.peek(queue, { state: 'dead' })) !== null, PATIENCE);
     expect((await client.queue.peek(queue, { state: 'dead' }))!.error).toBe('ä'.repeat(512));
   });
 
@@ -531,6 +534,7 @@ describe('a closed client', () => {
     expect(() => closing.queue.consume('q')).toThrow(/closed/);
     await vi.waitUntil(
       () => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length <= before,
+      PATIENCE,
     );
   });
 
@@ -544,7 +548,7 @@ describe('a closed client', () => {
       await doomed.kill();
       settled.resolve(await failure(message.ack()));
     });
-    await vi.waitUntil(() => doomed.exit !== undefined);
+    await vi.waitUntil(() => doomed.exit !== undefined, PATIENCE);
     await closing.close();
     expect((await settled.promise).reason).toBe(ErrorReason.CLIENT_CLOSED);
   });

@@ -1,9 +1,7 @@
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { createServer as createTcpServer } from 'node:net';
 import { create } from '@bufbuild/protobuf';
 import type { CallContext } from 'nice-grpc';
 import { describe, expect, test } from 'vitest';
+import { keptPort } from '../../../server/src/testing/ports.ts';
 import { detailFromStatusTrailer, ErrorReason, GomsgError } from './errors.ts';
 import {
   KVService,
@@ -32,12 +30,7 @@ function closing(client: RawClient): RawClient & Disposable {
 
 /** An address that nobody listens on. */
 async function deadAddress(): Promise<string> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return `127.0.0.1:${port}`;
+  return `127.0.0.1:${await keptPort()}`;
 }
 
 describe('a raw client', () => {
@@ -161,6 +154,7 @@ describe('a failed call', () => {
   test('that took too long says that a write may still be applied, and tells the server to stop', async () => {
     const aborted = Promise.withResolvers<void>();
     await using fake = await serveFakeKv({
+      get: async () => ({ version: 1n }),
       set: (_: unknown, { signal }: CallContext) => {
         return new Promise((_, reject) => {
           signal.addEventListener('abort', () => {
@@ -171,7 +165,9 @@ describe('a failed call', () => {
       },
     });
     using client = closing(connect({ address: fake.address }));
-    const error = await failure(client.kv.set({ key: 'a' }, { timeout_ms: 50 }));
+    // With a connection that stands it goes out at once, long before it is late.
+    await client.kv.get({ key: 'a' });
+    const error = await failure(client.kv.set({ key: 'a' }, { timeout_ms: 200 }));
     expect(error.reason).toBe(ErrorReason.DEADLINE_EXCEEDED);
     expect(error.message).toContain('may still be applied');
     await aborted.promise;

@@ -19,6 +19,9 @@ import { type FakePipeline, failure, methodNumbers } from '../testing/fake-pipel
 
 const { get, increment } = KVService.method;
 
+/** How long tests wait for what must come. */
+const PATIENCE = { timeout: 20_000 };
+
 let cluster: FakeCluster;
 let nodes: readonly FakePipeline[];
 let client: PipelineClient;
@@ -150,7 +153,7 @@ describe('calls while something is wrong with a leader', () => {
     await vi.waitUntil(async () => {
       await client.call(increment, { key: high[0]! });
       return keysAt(nodes[1]!).length > before;
-    });
+    }, PATIENCE);
   });
 
   it('go elsewhere when it shuts down, however long its other calls take', async () => {
@@ -191,7 +194,7 @@ describe('calls to a node that runs alone', () => {
         vi.advanceTimersByTime(5_000);
         await client.call(increment, { key: low[0]! });
         return keysAt(other).length > 0;
-      });
+      }, PATIENCE);
       entry.stop();
       await client.call(increment, { key: low[1]! });
       expect(keysAt(other)).toContain(low[1]);

@@ -10,6 +10,7 @@ import {
   type ServerDuplexStream,
   type ServiceError,
 } from '@grpc/grpc-js';
+import { keptPort } from '../../../../server/src/testing/ports.ts';
 import { ErrorReason } from '../errors.ts';
 import {
   KVServiceGetRequestSchema,
@@ -76,7 +77,8 @@ export class FakePipeline {
       },
       { execute: (stream: Stream) => this.#serve(stream) },
     );
-    this.port = await new Promise<number>((resolve, reject) =>
+    if (this.port === 0) this.port = await keptPort();
+    await new Promise<number>((resolve, reject) =>
       server.bindAsync(`127.0.0.1:${this.port}`, ServerCredentials.createInsecure(), (error, port) =>
         error ? reject(error) : resolve(port),
       ),
