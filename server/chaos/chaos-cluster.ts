@@ -226,6 +226,18 @@ export class ChaosCluster {
     return most === undefined ? undefined : this.node(most[0]);
   }
 
+  /** Resolves with the node that leads a group, once there is one. @throws HungError */
+  async untilLed(group: number, max_ms: number = START_MAX_MS): Promise<ChaosNode> {
+    const until_ms = performance.now() + max_ms;
+    for (;;) {
+      const leader = await this.leaderOf(group);
+      if (leader !== undefined) return leader;
+      if (performance.now() >= until_ms)
+        throw new HungError(`group ${group} has no leader after ${max_ms} ms`);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
+  }
+
   async close(): Promise<void> {
     await Promise.all(
       this.nodes.map((node) => {

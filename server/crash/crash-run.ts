@@ -33,7 +33,7 @@ const FLAGS = [
 const FULL_CHECK_ROUNDS = 10;
 
 /** How long clients may take to have everything answered after a restart. */
-const SETTLE_MAX_MS = 20_000;
+const SETTLE_MAX_MS = 60_000;
 
 /** Guess at the time that a start takes, until one was seen. */
 const USUAL_START_MS = 700;
