@@ -9,7 +9,7 @@ const { leave, leader, nodes, status, health, stats } = ClusterService.method;
 const names = Array.from({ length: 20 }, (_, i) => `key-${i}`);
 
 test('a node leaves with its data moved, also the leader and one that is down; whoever left cannot come back', {
-  timeout: 180_000,
+  timeout: 240_000,
 }, async () => {
   await using cluster = await ClusterProcess.start(4, ['--groups=2', '--replace-after=10s']);
   const [first, second, third, fourth] = cluster.nodes as [

@@ -14,7 +14,7 @@ const { set, get } = KVService.method;
 const keys = Array.from({ length: 16 }, (_, i) => `key-${i}`);
 
 test('a cluster is upgraded node by node, writes the new level when all apply it, and keeps older nodes out', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   await using cluster = await ClusterProcess.start(1, ['--groups=2']);
   await cluster.join(NEXT);

@@ -16,7 +16,7 @@ async function lastWords(process: NodeProcess): Promise<string> {
 }
 
 test('a second cluster is never merged into the first, nor takes its place', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   await using cluster = await ClusterProcess.start(3, ['--groups=2']);
   const [first, second, third] = cluster.nodes as [ClusterNode, ClusterNode, ClusterNode];
@@ -65,9 +65,8 @@ test('a second cluster is never merged into the first, nor takes its place', {
   // The founder with an emptied folder and the flag that its unit file still has.
   await cluster.kill(first);
   const emptyFounder = { dataDir: cluster.folderOf('node1-emptied'), flags: ['--bootstrap'] };
-  const founding = cluster.launch(first, emptyFounder);
-  await founding.ready;
-  expect(await lastWords(founding)).toMatch(
+  // The others may meet it before it says that it serves, or after.
+  expect(await ends(first, emptyFounder)).toMatch(
     /node\d of cluster .* has a member at its address: the data folder/,
   );
   // Nor is it started again: its supervisor would try.
@@ -87,7 +86,7 @@ test('a second cluster is never merged into the first, nor takes its place', {
 });
 
 test('a founder with --join joins where there is a cluster, and founds one where there is none', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   await using cluster = await ClusterProcess.start(1, ['--groups=1']);
   const [first] = cluster.nodes as [ClusterNode];
