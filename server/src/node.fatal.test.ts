@@ -43,11 +43,11 @@ test('a log that fails takes nothing that was applied twice into the next start'
   const folder = dataFolder();
   const first = await start(folder, disk);
   const increment = ({ client }: Started) =>
-    client.unary(KVService.method.increment, { key: 'count' }, { timeout_ms: 5000 });
+    client.unary(KVService.method.increment, { key: 'count' }, { timeout_ms: 20_000 });
   for (let i = 1; i <= INCREMENTS; i++) expect((await increment(first)).value).toBe(BigInt(i));
 
   // The next sync is one of a batch, not of the segment that is being prepared.
-  await expect.poll(() => disk.names().some((name) => name.endsWith('.spare')), { timeout: 5000 }).toBe(true);
+  await expect.poll(() => disk.names().some((name) => name.endsWith('.spare'))).toBe(true);
   disk.fail('fdatasync');
   const lost = increment(first).catch(() => {});
   await first.fatal;

@@ -34,7 +34,7 @@ const CALLS_AT_ONCE = 16;
 const GROWTH_MAX_BYTES = 100 * MIB;
 
 test('210 MiB go past a watch, a subscription and a consumer that never read', {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   await using node = NodeProcess.start({ flags: [`--data-dir=${dataFolder()}`, '--overlay-bytes=8MiB'] });
   const address = await node.ready;
@@ -77,7 +77,7 @@ test('210 MiB go past a watch, a subscription and a consumer that never read', {
 });
 
 test('a pipeline client that never reads its results holds up nobody but itself', {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   await using node = NodeProcess.start({ flags: [] });
   const address = await node.ready;
