@@ -205,6 +205,7 @@ export class Member implements Leadership {
     this.#reconciler = new Reconciler({
       replicas: () => this.#replicas,
       placement: (group) => this.#directory.control.placement(group),
+      wasGiven: (group, replica) => this.#directory.control.wasGiven(group, replica),
       mayLead: (node) => !isDraining(this.#reports.of(node)),
       report: (group) => this.#reporting.led(group),
       destroy: (group, replicaId) => {

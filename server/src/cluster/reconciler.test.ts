@@ -49,7 +49,14 @@ function reconcilerOf(
     reported,
     settled = true,
     unwilling = [],
-  }: { preferredLeader?: number; reported?: number[]; settled?: boolean; unwilling?: number[] } = {},
+    given = true,
+  }: {
+    preferredLeader?: number;
+    reported?: number[];
+    settled?: boolean;
+    unwilling?: number[];
+    given?: boolean;
+  } = {},
 ) {
   const destroyed: number[] = [];
   const refused: unknown[] = [];
@@ -64,6 +71,7 @@ function reconcilerOf(
   const reconciler = new Reconciler({
     replicas: () => [replica],
     placement: () => placement,
+    wasGiven: () => given,
     report: () => reported && create(LedGroupSchema, { group: 1, voters: reported.map(BigInt), settled }),
     mayLead: (node) => !unwilling.includes(node),
     destroy: (group) => destroyed.push(group),
@@ -118,6 +126,13 @@ test('a replica that is not to be here goes when its group says that it goes on 
   const { reconciler, destroyed } = reconcilerOf(replica, [1, 2], { reported: [1, 2] });
   reconciler.run();
   expect(destroyed).toEqual([1]);
+});
+
+test('a replica that came before what this node has applied of the control state stays', () => {
+  const replica = new NotedReplica(3, [1, 2, 3], { isLeader: false });
+  const { reconciler, destroyed } = reconcilerOf(replica, [1, 2], { reported: [1, 2], given: false });
+  reconciler.run();
+  expect(destroyed).toEqual([]);
 });
 
 test('a follower that is to be here stays, whatever the report says', () => {

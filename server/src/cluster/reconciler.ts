@@ -25,6 +25,8 @@ export interface ReconcilerParts {
   readonly replicas: () => readonly Replica[];
   /** Undefined while the control state does not know the group. */
   readonly placement: (group: number) => GroupPlacementView | undefined;
+  /** Whether a replica was given to its node, as far as the control state was applied here. */
+  readonly wasGiven: (group: number, replicaId: number) => boolean;
   /** What the leader of a group says of it, whoever that is. */
   readonly report: (group: number) => LedGroup | undefined;
   /** Whether a node takes the lead of a group, as far as it has said. */
@@ -95,9 +97,14 @@ export class Reconciler {
   /**
    * Not to be here, and the group goes on without it: its leader says that it is no member, and that a majority knows so.
    * Until then its vote may be needed, or what it tells those that ask for votes.
+   *
+   * A replica that was never given, by what this node has applied of the control state, is newer than that: a node that
+   * joins applies all that ever was, and what it then reads of the past is no reason to remove anything. The report may be
+   * as old, and the id would never come back.
    */
   #isSuperfluous({ id, replicaId }: Replica, { desired }: GroupPlacementView): boolean {
     if (desired.voters.includes(replicaId) || desired.learners.includes(replicaId)) return false;
+    if (!this.#parts.wasGiven(id, replicaId)) return false;
     const report = this.#parts.report(id);
     if (report === undefined || !report.settled) return false;
     return ![...report.voters, ...report.votersOutgoing, ...report.learners].includes(BigInt(replicaId));
