@@ -2,6 +2,7 @@ package gomsg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"testing"
@@ -176,6 +177,21 @@ func setWithin(t *testing.T, client *Client, key string) {
 	defer cancel()
 	if err := client.KV.Set(ctx, key, "value"); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAConnectionThatAnotherGaveUpIsNotACanceledCall(t *testing.T) {
+	client := startCluster(t, 1).connect(t, "127.0.0.1:1")
+	client.dispatcher.mu.Lock()
+	node := client.router.node("127.0.0.1:1")
+	client.dispatcher.mu.Unlock()
+	conn, err := node.connection()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.close(nil)
+	if _, failed := node.dial(context.Background()); !errors.Is(failed, ErrUnavailable) || errors.Is(failed, ErrCanceled) {
+		t.Errorf("got %v", failed)
 	}
 }
 

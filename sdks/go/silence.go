@@ -169,13 +169,23 @@ func (c *watchedConn) begin(ctx context.Context) (context.Context, func()) {
 
 // received notes what the end of a call, or a message of a stream, says of the node, and returns the error that its
 // caller is to see.
-func (c *watchedConn) received(err error) error {
+func (c *watchedConn) received(ctx context.Context, err error) error {
 	if isAnswer(err) {
 		c.heard()
 		return err
 	}
+	return c.explained(ctx, err)
+}
+
+// explained is the error that the caller of a call or stream is to see, which did not come from the node. The context is
+// the caller's own.
+func (c *watchedConn) explained(ctx context.Context, err error) error {
 	if silent := (*Error)(nil); errors.As(context.Cause(c.ctx), &silent) {
 		return status.Error(silent.Code, silent.Message)
+	}
+	// Dropped by another who shares it and found that it does not stand. gRPC says CANCELED, and the caller canceled nothing.
+	if c.ctx.Err() != nil && c.node.ctx.Err() == nil && ctx.Err() == nil {
+		return status.Error(codes.Unavailable, "the connection was given up")
 	}
 	return err
 }
@@ -184,9 +194,9 @@ func (c *watchedConn) watchCall(
 	ctx context.Context, method string, request, response any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker,
 	options ...grpc.CallOption,
 ) error {
-	ctx, end := c.begin(ctx)
+	watched, end := c.begin(ctx)
 	defer end()
-	return c.received(invoke(ctx, method, request, response, conn, options...))
+	return c.received(ctx, invoke(watched, method, request, response, conn, options...))
 }
 
 func (c *watchedConn) watchStream(
@@ -194,24 +204,30 @@ func (c *watchedConn) watchStream(
 	options ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
 	if desc == &executeDesc {
-		return open(ctx, desc, conn, path, options...)
+		stream, err := open(ctx, desc, conn, path, options...)
+		if err != nil {
+			return nil, c.explained(ctx, err)
+		}
+		return stream, nil
 	}
-	ctx, end := c.begin(ctx)
-	stream, err := open(ctx, desc, conn, path, append(slices.Clip(options), grpc.OnFinish(func(error) { end() }))...)
+	watched, end := c.begin(ctx)
+	stream, err := open(watched, desc, conn, path, append(slices.Clip(options), grpc.OnFinish(func(error) { end() }))...)
 	if err != nil {
 		end()
-		return nil, c.received(err)
+		return nil, c.received(ctx, err)
 	}
-	return watchedStream{stream, c}, nil
+	return watchedStream{stream, c, ctx}, nil
 }
 
 type watchedStream struct {
 	grpc.ClientStream
 	conn *watchedConn
+	// The caller's.
+	ctx context.Context
 }
 
 func (s watchedStream) RecvMsg(message any) error {
-	return s.conn.received(s.ClientStream.RecvMsg(message))
+	return s.conn.received(s.ctx, s.ClientStream.RecvMsg(message))
 }
 
 // isAnswer tells whether the end of a call, or what a stream received, came from the node, not from the client's side.
