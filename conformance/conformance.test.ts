@@ -11,7 +11,7 @@ import { type CaseResult, Suite } from './src/run/suite.ts';
 import { CONFORMANCE, SDKS } from './src/sdks.ts';
 
 /** For the suite as a whole: a case may wait for its turn until the others are done. */
-const ALL_MS = 300_000;
+const ALL_MS = 600_000;
 
 const all = loadCases(join(CONFORMANCE, 'cases'));
 const cases = all.filter((testCase) => skipReason(testCase, { nodes: 1, killsLeader: false }) === undefined);

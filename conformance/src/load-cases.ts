@@ -7,7 +7,7 @@ import { SDK_NAMES } from './sdks.ts';
 import { MapReader } from './yaml/reader.ts';
 import { CaseFileError, readTree, type Tree } from './yaml/tree.ts';
 
-const CASE_TIMEOUT_MS = 40_000;
+const CASE_TIMEOUT_MS = 90_000;
 
 /** All cases, by file and in their order there. @throws CaseFileError */
 export function loadCases(folder: string): readonly Case[] {

@@ -15,7 +15,7 @@ import { MapReader, wordOf } from './yaml/reader.ts';
 import { CaseFileError, type Tree } from './yaml/tree.ts';
 
 /** How long a step waits when it does not say. */
-const WITHIN_MS = 15_000;
+const WITHIN_MS = 25_000;
 
 export function parseSteps(tree: Tree): readonly Step[] {
   if (tree.kind !== 'list') throw new CaseFileError(tree.place, 'steps are a list');

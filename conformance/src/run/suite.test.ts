@@ -11,32 +11,32 @@ const PROGRAM = fileURLToPath(new URL('../testing/fake-program.ts', import.meta.
 const CASES = `
 - case: values
   shows: A value comes back.
-  timeout: 5s
+  timeout: 25s
   server: scripted
   steps:
     - call: kv.set
       args: ['\${case}:k', v]
-      within: 1s
+      within: 2s
     - call: kv.get
       args: ['\${case}:k']
       expect: v
 - case: errors
   shows: A missing key is an error.
-  timeout: 5s
+  timeout: 25s
   server: scripted
   steps:
     - call: kv.get
       args: ['\${case}:missing']
-      within: 1s
+      within: 2s
       error: {reason: KEY_NOT_FOUND, subject: '\${case}:missing'}
 - case: once
   shows: A message comes once.
-  timeout: 5s
+  timeout: 25s
   server: scripted
   steps:
     - call: queue.push
       args: ['\${case}:q', x]
-      within: 1s
+      within: 2s
     - call: queue.pop
       args: ['\${case}:q']
       expect: {data: x}
@@ -45,7 +45,7 @@ const CASES = `
       expect: null
 - case: clean
   shows: Nothing stays behind.
-  timeout: 5s
+  timeout: 25s
   server: scripted
   alone: true
   steps:
@@ -54,7 +54,7 @@ const CASES = `
       leaked: 0
 - case: streams
   shows: A stream yields its items in order and ends.
-  timeout: 5s
+  timeout: 25s
   server: scripted
   steps:
     - open: stream.subscribe
@@ -115,7 +115,7 @@ describe('a broken SDK is caught', () => {
   test('one that does not answer fails in time', async () => {
     const results = await run('hangs');
     expect(failed(results)).toEqual(['fake/values', 'fake/errors', 'fake/once']);
-    expect(results.get('fake/values')!.message).toContain('kv.set was not answered within 1000 ms');
+    expect(results.get('fake/values')!.message).toContain('kv.set was not answered within 2000 ms');
   });
 
   test('one whose program ends fails with how it ended, and later cases get a new one', async () => {
