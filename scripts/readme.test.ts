@@ -123,7 +123,7 @@ async function startUntilInterrupted(example: ConsoleCommand): Promise<Running> 
   child.stdout?.on('data', (bytes: Buffer) => {
     started.printed += bytes.toString();
   });
-  await vi.waitFor(async () => expect(await streamsBegun()).toBe(before + 1), { timeout: 10_000 });
+  await vi.waitFor(async () => expect(await streamsBegun()).toBe(before + 1), { timeout: 30_000 });
   await passThroughLog();
   return started;
 }
@@ -131,7 +131,7 @@ async function startUntilInterrupted(example: ConsoleCommand): Promise<Running> 
 /** Waits for what it has to print, then sends it Ctrl-C. */
 async function interrupt(started: Running): Promise<void> {
   const { example, child } = started;
-  await vi.waitFor(() => expectPrinted(example, started.printed), { timeout: 10_000 });
+  await vi.waitFor(() => expectPrinted(example, started.printed), { timeout: 30_000 });
   const ended = once(child, 'exit');
   child.kill('SIGINT');
   await ended;
@@ -143,7 +143,7 @@ function expectPrinted(example: ConsoleCommand, printed: string): void {
 }
 
 describe('the README', () => {
-  it('prints what the commands print', { timeout: 120_000 }, async () => {
+  it('prints what the commands print', { timeout: 300_000 }, async () => {
     const examples = consoleCommands(readFileSync(join(root, 'README.md'), 'utf8'));
     expect(examples.length).toBeGreaterThan(20);
     let waiting: Running[] = [];

@@ -93,9 +93,9 @@ describe('kv', () => {
 
   it('sets, shows and takes off expiries', async () => {
     await out('kv set brief x --ttl 1h');
-    expect(await out('kv ttl brief')).toMatch(/^59m 59s\n$/);
+    expect(await out('kv ttl brief')).toMatch(/^59m \d+s\n$/);
     await out('kv expire brief 30m');
-    expect(await out('kv ttl brief')).toMatch(/^29m 59s\n$/);
+    expect(await out('kv ttl brief')).toMatch(/^29m \d+s\n$/);
     expect(await out('kv persist brief')).toBe('OK\n');
     expect(await gomsg('kv persist brief')).toMatchObject({ exitCode: ExitCode.no });
     expect(await out('kv ttl brief')).toBe('does not expire\n');
@@ -206,7 +206,7 @@ describe('queue', () => {
     const popped = jsonLines(await gomsg('queue pop rich -n 10 -o json'));
     expect(popped.map(({ payload }) => payload)).toEqual(['high', 'low', 'once']);
     expect(popped[0]).toMatchObject({ headers: { a: '1', b: 'x=y' }, priority: 9 });
-    expect(await out('queue peek rich --state delayed')).toMatch(/in 59m 5\ds/);
+    expect(await out('queue peek rich --state delayed')).toMatch(/in 59m \d+s/);
   });
 });
 

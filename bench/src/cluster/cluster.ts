@@ -14,7 +14,7 @@ import { type ServerOptions, ServerProcess } from '../load/server-process.ts';
 /** How long a cluster may take to become what is waited for. */
 const SETTLE_MS = 120_000;
 const LOOK_MS = 50;
-const STATUS_TIMEOUT_MS = 2_000;
+const STATUS_TIMEOUT_MS = 10_000;
 
 const SECRET_BYTES = 16;
 

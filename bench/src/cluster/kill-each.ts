@@ -44,10 +44,14 @@ async function killOne(cluster: BenchCluster, node: BenchNode): Promise<Kill> {
   const stop = new AbortController();
   const running = Promise.all(lanes.map((lane) => lane.run(stop.signal)));
   try {
+    const ledByNode = () => lanes.filter(({ key }) => client.addressesFor(key)[0] === node.address);
+    const began_ms = performance.now();
     await pause(BEFORE_MS);
+    // The client may not have heard yet who leads.
+    while (ledByNode().length === 0 && performance.now() - began_ms < GIVE_UP_MS) await pause(LOOK_MS);
     const { groups } = await cluster.status();
     const leaders = groups.filter(({ leaderNodeId }) => leaderNodeId === node.nodeId).length;
-    const orphaned = lanes.filter(({ key }) => client.addressesFor(key)[0] === node.address);
+    const orphaned = ledByNode();
     const killedAt_ms = performance.now();
     await node.process.kill();
     const hasGoneOn = (lane: Lane) => lane.lastBegunAndAnswered_ms > killedAt_ms;

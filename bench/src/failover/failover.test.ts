@@ -40,7 +40,9 @@ test('a node is killed under the Node SDK and comes back: nothing is lost, and h
   expect(result!.phases.map(({ title }) => title)).toEqual(['steady', 'node1 killed', 'node1 back']);
   for (const { longest_ms } of result!.phases) expect(longest_ms.incr).toBeGreaterThan(0);
   for (const fault of FAULTS) expect(result!.faults[fault]).toBe(0);
-  expect(Math.min(result!.increments, result!.pushes, result!.publishes)).toBeGreaterThan(10);
+  // In each phase every lane has some.
+  const least = result!.phases.length * 2;
+  expect(Math.min(result!.increments, result!.pushes, result!.publishes)).toBeGreaterThanOrEqual(least);
   expect(lines.at(-1)).toMatch(/^node: [\d,]+ increments, .*; nothing lost, nothing twice$/);
   expect(readdirSync(dataDir)).toEqual([]);
 });

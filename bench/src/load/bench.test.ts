@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { bench } from './bench.ts';
 import { type BenchOptions, parseOptions, UsageError } from './options.ts';
-import { hasProcessUsage, memory } from './process-usage.ts';
+import { cpuTime_us, cpuTimeOfAll_us, hasProcessUsage, memory } from './process-usage.ts';
 import { readBenchmark } from './redis.ts';
 import { ROWS } from './rows/rows.ts';
 import { ROW_TARGETS } from './targets.ts';
@@ -48,7 +48,8 @@ describe('the bench', () => {
     expect(rows[0].verdicts).toHaveLength(2);
     expect(server.firstAnswer_ms).toBeGreaterThan(0);
     if (hasProcessUsage) {
-      expect(rows[0].serverCpu_us).toBeGreaterThan(0);
+      // None, where so little was done that the clock did not turn.
+      expect(rows[0].serverCpu_us).toEqual(expect.any(Number));
       expect(rows[0].memory.storeBytes).toBeLessThan(rows[0].memory.residentBytes);
     }
     const text = lines.join('\n');
@@ -128,6 +129,16 @@ test('the rate of redis-benchmark is read from either form of its CSV', () => {
   expect(readBenchmark('"SET","79365.08"\n')).toBe(79365.08);
   expect(() => readBenchmark('"GET","1"\n')).toThrow('no result for SET');
 });
+
+test.runIf(hasProcessUsage)(
+  'CPU time of processes grows while they work, and is that of all together',
+  () => {
+    const before_us = cpuTime_us(process.pid)!;
+    while (cpuTime_us(process.pid)! === before_us);
+    const together_us = cpuTimeOfAll_us([process.pid, process.pid])!;
+    expect(together_us).toBeGreaterThanOrEqual(2 * before_us + 20_000);
+  },
+);
 
 test.runIf(hasProcessUsage)('memory of a process is its resident set and parts of it', () => {
   const found = memory(process.pid)!;
