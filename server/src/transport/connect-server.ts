@@ -41,6 +41,8 @@ export function createConnectServer(
   return (path, request, response) => {
     const handle = handlers.get(path);
     if (handle === undefined) return false;
+    // Whoever left while this server was loaded would not be heard leaving: a watch would go on for nobody.
+    if (isGone(response)) return true;
     const values = createContextValues().set(peerKey, peerOf(request));
     let universal: ReturnType<typeof universalRequestFromNodeRequest>;
     try {
@@ -55,7 +57,7 @@ export function createConnectServer(
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {
         // What is left here is a connection that broke while the answer was written.
-        if (!universal.signal.aborted) options.report(error, path);
+        if (!universal.signal.aborted && !isGone(response)) options.report(error, path);
         response.destroy();
       });
     return true;
@@ -74,6 +76,11 @@ function mount(router: ConnectRouter, method: Method, options: StreamOptions): v
       router.rpc(method.desc, connectBidi(method, options));
       return;
   }
+}
+
+/** Whether the connection, or the stream of one, is no more. */
+function isGone(response: HttpResponse): boolean {
+  return 'stream' in response ? response.stream.destroyed : response.destroyed;
 }
 
 function peerOf(request: HttpRequest): string {
