@@ -30,8 +30,11 @@ const PAYLOAD = Buffer.alloc(128 * 1024, 'p');
 const MESSAGES = (70 * MIB) / PAYLOAD.length;
 const CALLS_AT_ONCE = 16;
 
-/** Of what comes and goes with any load of this size: the overlay, the log's batches, garbage not yet collected. */
-const GROWTH_MAX_BYTES = 100 * MIB;
+/**
+ * Of what comes and goes with any load of this size: the overlay, the log's batches, garbage not yet collected, which was
+ * seen to come to 80 MiB. Whoever held what goes past two of the streams would need more.
+ */
+const GROWTH_MAX_BYTES = 140 * MIB;
 
 test('210 MiB go past a watch, a subscription and a consumer that never read', {
   timeout: 240_000,
