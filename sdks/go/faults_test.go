@@ -256,7 +256,8 @@ func TestATokenThatNoHeaderCanCarryIsRefused(t *testing.T) {
 		t.Errorf("Connect gave %v", err)
 	}
 	client := connect(t, sharedNode(t).Address, gomsg.ConnectOptions{
-		UnreachableTimeout: 100 * time.Millisecond,
+		// Long enough for a busy machine to connect, so that the token is what is missing.
+		UnreachableTimeout: 2 * time.Second,
 		TokenSource:        func(context.Context) (string, error) { return "two\nlines", nil },
 	})
 	if err := client.KV.Set(testContext(t), "key", "value"); err == nil || !strings.Contains(err.Error(), "no token") {

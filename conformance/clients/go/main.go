@@ -22,7 +22,7 @@ import (
 )
 
 // leakPatience is how long goroutines of a closed client may take to see that they are to end.
-const leakPatience = 2 * time.Second
+const leakPatience = 10 * time.Second
 
 func main() {
 	log.SetFlags(0)

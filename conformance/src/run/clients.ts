@@ -13,9 +13,9 @@ import { CaseFailure, within } from './case-failure.ts';
 import { Bell, ItemBuffer } from './item-buffer.ts';
 
 /** A client that takes longer than this to close hangs. */
-const CLOSE_MS = 15_000;
+const CLOSE_MS = 25_000;
 
-const CONNECT_MS = 15_000;
+const CONNECT_MS = 25_000;
 
 const ACTIONS = { ack: ItemAction.ACK, nack: ItemAction.NACK, fail: ItemAction.FAIL } as const;
 const FORMS = { handler: StreamForm.HANDLER, iterator: StreamForm.ITERATOR } as const;

@@ -32,7 +32,7 @@ const POLL_MS = 20;
 
 /** A cluster whose nodes are restarted one after the other is waited for each time. */
 const NODE_MS = 45_000;
-const CONTROL_MS = 15_000;
+const CONTROL_MS = 25_000;
 
 interface StartedCall {
   readonly method: string;
