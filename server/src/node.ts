@@ -201,8 +201,11 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
       role.peerMethods,
     );
     address = config.advertise ?? `${reachable(port.host)}:${port.port}`;
-    undo.push(() => port.drain(config.drainTimeoutMs));
-    undo.push(() => role.close());
+    undo.push(() => {
+      // What was passed on to other nodes is in hand too, and the way to them stays for its answers.
+      const answered = role.settled().then(() => role.close());
+      return Promise.all([answered, port.drain(config.drainTimeoutMs)]);
+    });
     role.serving();
 
     const look = (): void => {

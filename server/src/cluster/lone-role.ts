@@ -44,6 +44,7 @@ export function loneRole(identity: Identity, parts: RoleParts): Role {
     onNodeDown: () => () => {},
     serving: () => {},
     resign: () => Promise.resolve(),
+    settled: () => Promise.resolve(),
     close: () => {},
   };
 }

@@ -12,7 +12,14 @@ import { supersede } from './superseded.ts';
 
 /** How long a node that stops waits for others to take over what it leads. */
 const RESIGN_MS_MAX = 3_000;
-const RESIGN_LOOK_MS = 20;
+
+/**
+ * How long it waits for the answers to calls that it has passed on: longer than any write takes, and not for as long as a Pop
+ * may wait for a message.
+ */
+const SETTLE_MS_MAX = 3_000;
+
+const LOOK_MS = 20;
 
 /** Opens the replicas of this node. @throws LevelTooNewError when it cannot apply what they hold or what comes */
 export async function memberRole(
@@ -70,15 +77,20 @@ export async function memberRole(
     peerMethods: member.links.methods(),
     onNodeDown: (listener) => member.down.onDown(listener),
     serving: () => member.start(),
-    resign: () => resigned(member),
+    resign: () =>
+      untilTrue(RESIGN_MS_MAX, () => {
+        if (!member.hasResigned) member.resign();
+        return member.hasResigned;
+      }),
+    settled: () => untilTrue(SETTLE_MS_MAX, () => member.links.open.calls === 0),
     close: () => member.close(),
   };
 }
 
-async function resigned(member: Member): Promise<void> {
-  const until_ms = performance.now() + RESIGN_MS_MAX;
-  while (!member.hasResigned && performance.now() < until_ms) {
-    member.resign();
-    await new Promise((resolve) => setTimeout(resolve, RESIGN_LOOK_MS));
+/** Looks again and again, for so long at most. */
+async function untilTrue(max_ms: number, isTrue: () => boolean): Promise<void> {
+  const until_ms = performance.now() + max_ms;
+  while (!isTrue() && performance.now() < until_ms) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }

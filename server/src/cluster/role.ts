@@ -27,6 +27,8 @@ export interface Role {
   serving(): void;
   /** Before the port closes: hands over what it leads, as far as others can take it. Bounded in time; never rejects. */
   resign(): Promise<void>;
+  /** Resolves once no call that was passed on waits for its answer, or after a while; never rejects. */
+  settled(): Promise<void>;
   /** Ends what it has to do with other nodes. */
   close(): void;
 }

@@ -447,7 +447,13 @@ test('closed links leave no connection, stream or timer behind', async () => {
     await vi.waitFor(() => {
       expect(node.port.openConnections).toBe(0);
       expect(node.port.openStreams).toBe(0);
-      expect(node.links.open).toEqual({ links: 0, acceptedStreams: 0, forwardedStreams: 0, snapshots: 0 });
+      expect(node.links.open).toEqual({
+        links: 0,
+        calls: 0,
+        acceptedStreams: 0,
+        forwardedStreams: 0,
+        snapshots: 0,
+      });
     }, WAIT);
     node.link();
     expect(node.links.isLinked(1)).toBe(false);

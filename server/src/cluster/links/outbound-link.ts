@@ -74,6 +74,11 @@ export class OutboundLink {
     return this.#why;
   }
 
+  /** Calls that were passed on and are not answered. */
+  get openCalls(): number {
+    return this.#open?.calls.size ?? 0;
+  }
+
   /** Queues a Raft message; dropped while the link is not up. */
   send(group: number, message: Message): void {
     this.#open?.queue.addMessage(group, message);

@@ -218,16 +218,23 @@ export class PeerLinks implements Peers {
   /** What is open now, for figures and tests. */
   get open(): {
     readonly links: number;
+    /** Unary calls that were passed on and are not answered. */
+    readonly calls: number;
     readonly acceptedStreams: number;
     readonly forwardedStreams: number;
     readonly snapshots: number;
   } {
     let links = 0;
-    for (const link of this.#outbound.values()) if (link.isUp) links += 1;
+    let calls = 0;
+    for (const link of this.#outbound.values()) {
+      if (link.isUp) links += 1;
+      calls += link.openCalls;
+    }
     let forwardedStreams = 0;
     for (const count of this.#forwardedStreams.values()) forwardedStreams += count;
     return {
       links,
+      calls,
       acceptedStreams: this.#accepting.openStreams,
       forwardedStreams,
       snapshots: this.#snapshotsSent,
