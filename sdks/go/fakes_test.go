@@ -299,7 +299,7 @@ func (c *fakeCluster) connect(t *testing.T, addresses string, options ...Connect
 // eventually waits until something holds, which is asked with the cluster's lock.
 func (c *fakeCluster) eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(20 * time.Second); ; {
 		c.mu.Lock()
 		held := holds()
 		c.mu.Unlock()

@@ -93,7 +93,7 @@ func TestNodesThatJoinAreFoundThoughNothingGoesWrong(t *testing.T) {
 	c.nodes = all
 	c.mu.Unlock()
 	c.lead(1, 1)
-	for deadline := time.Now().Add(10 * time.Second); c.lastWrite() != 1; {
+	for deadline := time.Now().Add(20 * time.Second); c.lastWrite() != 1; {
 		if time.Now().After(deadline) {
 			t.Fatal("the second node never got a write")
 		}
@@ -113,7 +113,7 @@ func TestANodeThatCameBackIsUsedAgain(t *testing.T) {
 	c.mu.Lock()
 	c.forwarding = true
 	c.mu.Unlock()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	for c.lastWrite() != 1 {
 		if time.Now().After(deadline) {
 			t.Fatal("the node that leads is passed over for ever")

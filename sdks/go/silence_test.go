@@ -50,7 +50,7 @@ func TestANodeThatFallsSilentIsGivenUpAndGetsNoCallsUntilItAnswers(t *testing.T)
 	}
 	c.mu.Unlock()
 	silent.goOn()
-	for deadline := time.Now().Add(10 * time.Second); c.lastWrite() != 0; {
+	for deadline := time.Now().Add(20 * time.Second); c.lastWrite() != 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("the node that answers again is passed over for ever")
 		}

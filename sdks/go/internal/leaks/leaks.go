@@ -9,7 +9,7 @@ import (
 )
 
 // patience is how long goroutines may take to see that they are to end.
-const patience = 5 * time.Second
+const patience = 20 * time.Second
 
 // Check fails the test when goroutines of the client or of gRPC still run once it is over and everything is cleaned up.
 // Call it first in the test.
