@@ -13,18 +13,24 @@ import { connect } from './raw.ts';
 
 const { get, increment } = KVService.method;
 
+/** A node that is killed and starts again, and again, on a busy machine takes its time. */
+const PATIENCE_MS = 120_000;
+
 function dataFolder(): { path: string } & Disposable {
   const path = mkdtempSync(join(tmpdir(), 'gomsg-client-'));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-test('increments under way when a node is killed, again and again, are all applied, each once', async () => {
+test('increments under way when a node is killed, again and again, are all applied, each once', {
+  timeout: PATIENCE_MS,
+}, async () => {
   using folder = dataFolder();
   const flags = [`--data-dir=${folder.path}/data`];
   const port = await keptPort();
   let node = NodeProcess.start({ flags, port });
   const address = await node.ready;
-  const client = new PipelineClient({ address, maxRetryDelay_ms: 50 });
+  const patience = { timeout_ms: PATIENCE_MS, unreachableTimeout_ms: PATIENCE_MS };
+  const client = new PipelineClient({ address, maxRetryDelay_ms: 50, ...patience });
   try {
     const calls = 2_000;
     const kills = [400, 1_000, 1_600];
