@@ -314,10 +314,10 @@ func TestCallsThatWaitForADeadNodeGoToOneThatIsBack(t *testing.T) {
 	client := c.connect(t, c.nodes[0].address, ConnectOptions{
 		ConnectTimeout: time.Minute, UnreachableTimeout: time.Minute, MaxRetryDelay: 50 * time.Millisecond,
 	})
+	c.lead(0, 1) // So that it connects to both: to the one that it was given, and to the one that is said to lead.
 	c.eventually(t, "both are connected", func() bool {
 		c.mu.Unlock()
 		defer c.mu.Lock()
-		c.lead(c.leader, 1-c.told) // So that calls go to both.
 		set(t, client, "before")
 		client.dispatcher.mu.Lock()
 		defer client.dispatcher.mu.Unlock()
