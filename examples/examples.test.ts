@@ -69,13 +69,13 @@ describe('examples', () => {
     expect(namesOf('go')).toEqual(namesOf('nodejs'));
   });
 
-  test.each(all)('$name prints what it should', async ({ command, expected }) => {
+  test.each(all)('$name prints what it should', { timeout: 90_000 }, async ({ command, expected }) => {
     await using node = NodeProcess.start({ flags: [] });
     const [program, ...args] = command;
     const { stdout, stderr, status } = spawnSync(program, args, {
       env: { ...process.env, GOMSG_SERVER: await node.ready, TZ: 'UTC' },
       encoding: 'utf8',
-      timeout: 25_000,
+      timeout: 60_000,
     });
     expect(`${stdout}${stderr}`).toBe(readFileSync(expected, 'utf8'));
     expect(status).toBe(0);
