@@ -205,7 +205,10 @@ export class Member implements Leadership {
     this.#reconciler = new Reconciler({
       replicas: () => this.#replicas,
       placement: (group) => this.#directory.control.placement(group),
-      wasGiven: (group, replica) => this.#directory.control.wasGiven(group, replica),
+      wasGiven: (group, replica) => {
+        const { control } = this.#directory;
+        return control.wasGiven(group, replica) || control.member(nodeOf(replica))?.standing === 'left';
+      },
       mayLead: (node) => !isDraining(this.#reports.of(node)),
       report: (group) => this.#reporting.led(group),
       destroy: (group, replicaId) => {

@@ -49,13 +49,13 @@ function reconcilerOf(
     reported,
     settled = true,
     unwilling = [],
-    given = true,
+    given = () => true,
   }: {
     preferredLeader?: number;
     reported?: number[];
     settled?: boolean;
     unwilling?: number[];
-    given?: boolean;
+    given?: (replica: number) => boolean;
   } = {},
 ) {
   const destroyed: number[] = [];
@@ -71,7 +71,7 @@ function reconcilerOf(
   const reconciler = new Reconciler({
     replicas: () => [replica],
     placement: () => placement,
-    wasGiven: () => given,
+    wasGiven: (_group, replica) => given(replica),
     report: () => reported && create(LedGroupSchema, { group: 1, voters: reported.map(BigInt), settled }),
     mayLead: (node) => !unwilling.includes(node),
     destroy: (group) => destroyed.push(group),
@@ -130,7 +130,7 @@ test('a replica that is not to be here goes when its group says that it goes on 
 
 test('a replica that came before what this node has applied of the control state stays', () => {
   const replica = new NotedReplica(3, [1, 2, 3], { isLeader: false });
-  const { reconciler, destroyed } = reconcilerOf(replica, [1, 2], { reported: [1, 2], given: false });
+  const { reconciler, destroyed } = reconcilerOf(replica, [1, 2], { reported: [1, 2], given: () => false });
   reconciler.run();
   expect(destroyed).toEqual([]);
 });
@@ -155,6 +155,15 @@ test('nobody is handed a group who takes no lead just now', () => {
   expect(replica.asked).toEqual([]);
   reconciler.resignAll();
   expect(replica.asked).toEqual([{ to: 3 }]);
+});
+
+test('a leader does nothing while the group has replicas that the control state does not know of yet', () => {
+  const replica = new NotedReplica(1, [1, 2, 3]);
+  const asOfLongAgo = { preferredLeader: 2, given: (id: number) => id === 1 };
+  reconcilerOf(replica, [1], asOfLongAgo).reconciler.run();
+  expect(replica.asked).toEqual([]);
+  reconcilerOf(replica, [1]).reconciler.run();
+  expect(replica.asked).toHaveLength(1);
 });
 
 test('a leader that is not to stay hands over to a node that takes the lead, and waits while there is none', () => {

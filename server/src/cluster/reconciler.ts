@@ -2,7 +2,7 @@
  * Moves the groups that this node leads towards the replicas that they are to have, and lets go of replicas that are not
  * to be here any more. Looks at everything anew each time, so it may be asked as often as anybody likes.
  */
-import type { Configuration, ConfigurationChange } from '../raft/index.ts';
+import { type Configuration, type ConfigurationChange, members } from '../raft/index.ts';
 import type { GroupPlacementView } from '../state/control/group-placement.ts';
 import { nextStep } from './reconcile.ts';
 import { nodeOf } from './replica-id.ts';
@@ -25,7 +25,7 @@ export interface ReconcilerParts {
   readonly replicas: () => readonly Replica[];
   /** Undefined while the control state does not know the group. */
   readonly placement: (group: number) => GroupPlacementView | undefined;
-  /** Whether a replica was given to its node, as far as the control state was applied here. */
+  /** Whether a replica was given to its node, as far as the control state is applied here. Also of a node that has left. */
   readonly wasGiven: (group: number, replicaId: number) => boolean;
   /** What the leader of a group says of it, whoever that is. */
   readonly report: (group: number) => LedGroup | undefined;
@@ -64,6 +64,8 @@ export class Reconciler {
   }
 
   #lead(replica: Replica, placement: GroupPlacementView): void {
+    // It would take the group back to where it was to be once: a node that starts again has yet to apply the newest.
+    if (!members(replica.configuration).every((id) => this.#parts.wasGiven(replica.id, id))) return;
     const caughtUp = new Set(
       replica
         .progress()
