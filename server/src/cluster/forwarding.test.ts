@@ -1,10 +1,11 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Consistency, ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 import { KVService, KVServiceGetResponseSchema } from '../gen/gomsg/v1/kv_pb.js';
 import { CUT_OFF_AFTER_MS } from '../groups/timing.ts';
 import { methodNumber, serverStreaming, unary } from '../services/decode.ts';
 import { GomsgError } from '../services/errors.ts';
+import type { Reply } from '../services/method.ts';
 import { call, callContext, open } from '../services/testing/call.ts';
 import type { Failure } from '../state/failure.ts';
 import { WAIT } from '../testing/wait.ts';
@@ -198,6 +199,30 @@ describe('a call', () => {
     });
     await expect(whoAnswers(methods)).rejects.toMatchObject({ reason: ErrorReason.DEADLINE_EXCEEDED });
     expect(tries).toBe(1);
+  });
+
+  test('that waited at a leader for long looks for the next one anew, each time', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const group = new OneGroup(2);
+    const taken: Reply[] = [];
+    const { methods } = node(group, {
+      call(to, _call, reply) {
+        if (to === 4) reply.ok(answer('node 4'));
+        else taken.push(reply);
+        return DONE;
+      },
+    });
+    const session = { sessionId: 1n, sequence: 1, answeredBelow: 1, retry: false };
+    const answered = whoAnswers(methods, undefined, callContext({ session }));
+    for (const next of [3, 4]) {
+      await vi.advanceTimersByTimeAsync(2 * LEADER_SEARCH_MS_MAX);
+      group.leader = undefined;
+      taken.pop()!.fail(NOT_LEADER);
+      await vi.advanceTimersByTimeAsync(LEADER_SEARCH_MS_MAX / 2);
+      group.elect(next);
+    }
+    expect(await answered).toBe('node 4');
   });
 
   describe('of a caller that can go elsewhere', () => {

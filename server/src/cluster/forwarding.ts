@@ -17,7 +17,7 @@ import type {
   UnaryMethod,
 } from '../services/method.ts';
 import type { Failure } from '../state/failure.ts';
-import { LeaderSearch } from './leader-search.ts';
+import { LEADER_SEARCH_MS_MAX, LeaderSearch } from './leader-search.ts';
 import type { Leadership, Links } from './leadership.ts';
 import type { ForwardedCall } from './links/forwarded-call.ts';
 import type { CallHandle } from './links/pending-calls.ts';
@@ -67,6 +67,8 @@ class Attempts implements Reply {
   readonly #leadership: Leadership;
   readonly #links: Links;
   #search: LeaderSearch | undefined;
+  /** When it was last given to a leader, on the clock that is never set. */
+  #given_ms = 0;
 
   constructor(
     method: UnaryMethod,
@@ -88,6 +90,7 @@ class Attempts implements Reply {
 
   next(): void {
     const leader = this.#leadership.leaderOf(this.#group);
+    this.#given_ms = performance.now();
     if (leader === this.#leadership.self) this.#method.handle(this.#request, this.#context, this);
     else if (leader !== undefined) this.#passOn(leader);
     else this.#lookAgain(this.#leadership.noLeader(this.#group));
@@ -146,6 +149,8 @@ class Attempts implements Reply {
   }
 
   #lookAgain(failure: Failure): void {
+    // It had found a leader, and waited there, as a Pop does: the time of that search is long over.
+    if (performance.now() - this.#given_ms >= LEADER_SEARCH_MS_MAX) this.#search = undefined;
     this.#search ??= new LeaderSearch(this.#leadership, this.#context);
     if (this.#search.again(this.#group, () => this.next())) return;
     const isKnown = this.#leadership.leaderOf(this.#group) !== undefined;
