@@ -6,6 +6,7 @@ import type { Message, SnapshotMessage } from '../../../raft/index.ts';
 import { makeConfiguration } from '../../../raft/index.ts';
 import type { Method, Reply } from '../../../services/method.ts';
 import type { Failure, Outcome } from '../../../state/failure.ts';
+import { WAIT } from '../../../testing/wait.ts';
 import { openPort, type Port, type PortLimits, type TlsOptions } from '../../../transport/port.ts';
 import type { ForwardedCall, ReceivedCall } from '../forwarded-call.ts';
 import type { JoinAnswer, JoinRequest } from '../join.ts';
@@ -179,8 +180,7 @@ export async function untilStill(figure: () => number): Promise<void> {
   );
 }
 
-/** For conditions of a network of one machine that may be busy. */
-export const WAIT = { timeout: 10_000, interval: 5 };
+export { WAIT };
 
 /** A call whose payload is a text. */
 export function textCall(text: string, more: Partial<ForwardedCall> = {}): ForwardedCall {
