@@ -169,7 +169,7 @@ export const SETTINGS = {
     kind: size({ min: 8 * MIB, max: 16 * GIB }),
     default: 64 * MIB,
     description:
-      'The most that this node sends of snapshots to other nodes, all of them together, so that moving data leaves disk and network to the writes. A group has to be through within ten minutes.',
+      'The most that this node sends of snapshots to other nodes, all of them together, so that moving data leaves disk and network to the writes.',
   }),
 
   clusterSecret: setting({

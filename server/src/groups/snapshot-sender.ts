@@ -8,6 +8,7 @@ import type { Store, StoreSnapshot } from '../storage/store.ts';
 import type { Group } from './group.ts';
 import { Pace } from './pace.ts';
 import type { Peers } from './peers.ts';
+import { SnapshotDeadline } from './snapshot-deadline.ts';
 import { encodeSnapshot } from './snapshot-format.ts';
 
 /**
@@ -19,18 +20,13 @@ export const SNAPSHOTS_SENT_MAX = 2;
 /** Bytes a second, over all snapshots that a node sends: half of a gigabit network. */
 export const SNAPSHOT_BYTES_PER_SECOND = 64 * 1024 * 1024;
 
-/**
- * Longest time for one, the installing included: no follower may hold one of the few places for good. The view of the
- * store lives no longer either.
- */
-const SNAPSHOT_MS_MAX = 600_000;
-
 interface Sending {
   readonly group: Group;
   readonly to: number;
   readonly index: number;
   sentBytes: number;
   readonly cancel: AbortController;
+  readonly deadline: SnapshotDeadline;
 }
 
 export class SnapshotSender {
@@ -74,12 +70,19 @@ export class SnapshotSender {
       return;
     }
     const { index, term, stamp_ms, membership, rows } = image;
-    const sending: Sending = { group, to: message.to, index, sentBytes: 0, cancel: new AbortController() };
+    const sending: Sending = {
+      group,
+      to: message.to,
+      index,
+      sentBytes: 0,
+      cancel: new AbortController(),
+      deadline: new SnapshotDeadline(),
+    };
     this.#sending.add(sending);
     const snapshot = { index, term, configuration: group.configuration };
     const header = { group: group.id, index, term, stamp_ms, membership };
     const frames = encodeSnapshot(header, rows, this.#level());
-    const signal = AbortSignal.any([sending.cancel.signal, AbortSignal.timeout(SNAPSHOT_MS_MAX)]);
+    const signal = AbortSignal.any([sending.cancel.signal, sending.deadline.signal]);
     this.#peers
       .sendSnapshot(group.id, { ...message, snapshot }, inTurns(frames, sending, this.#pace), signal)
       .then(
@@ -87,6 +90,7 @@ export class SnapshotSender {
         () => false,
       )
       .then((ok) => {
+        sending.deadline[Symbol.dispose]();
         rows.release();
         this.#sending.delete(sending);
         this.#ended(group, message.to, ok);
@@ -146,6 +150,7 @@ async function* inTurns(
   for (const frame of frames) {
     yield frame;
     sending.sentBytes += frame.length;
+    sending.deadline.taken(frame.length);
     await pace.sent(frame.length);
     await new Promise((resolve) => setImmediate(resolve));
   }
