@@ -22,14 +22,10 @@ const LENGTH_BYTES = 4;
 
 type Outcome = NonNullable<MessageInitShape<typeof ResponseSchema>['outcome']>;
 
-interface OpenClient {
-  readonly client: Client;
-  /** Timers, sockets and their like that were there before it. */
-  readonly resourcesBefore: number;
-}
-
 class ConformanceClient {
-  readonly #clients = new Map<string, OpenClient>();
+  /** Timers, sockets and their like that are there without any client. */
+  readonly #resourcesAtRest = activeResources();
+  readonly #clients = new Map<string, Client>();
   /** Names of those that were not closed yet. */
   readonly #open = new Set<string>();
   readonly #calls = new Map<number, AbortController>();
@@ -57,7 +53,7 @@ class ConformanceClient {
       case 'call':
         return { case: 'result', value: await this.#call(id, action.value) };
       case 'openStream':
-        await this.#streams.open(this.#client(action.value.client).client, action.value);
+        await this.#streams.open(this.#client(action.value.client), action.value);
         return nothing;
       case 'settle':
         await this.#streams.settle(action.value);
@@ -77,7 +73,6 @@ class ConformanceClient {
 
   #connect(request: Connect): void {
     const { timeout, unreachableTimeout, maxInFlightBytes, maxWaitingCalls, maxCollected } = request;
-    const resourcesBefore = activeResources();
     const client = connect(request.addresses, {
       ...(timeout && { timeout: durationMs(timeout) / 1000 }),
       ...(unreachableTimeout && { unreachableTimeout: durationMs(unreachableTimeout) / 1000 }),
@@ -85,14 +80,14 @@ class ConformanceClient {
       ...(maxWaitingCalls > 0 && { maxWaitingCalls }),
       ...(maxCollected > 0 && { maxCollected }),
     });
-    this.#clients.set(request.client, { client, resourcesBefore });
+    this.#clients.set(request.client, client);
     this.#open.add(request.client);
   }
 
   async #call(id: number, request: Call) {
     const entry = METHODS[request.method];
     if (entry === undefined) throw new TypeError(`there is no method ${request.method}`);
-    const { client } = this.#client(request.client);
+    const client = this.#client(request.client);
     const { service, method, kind, params, result } = entry;
     const args = request.args.map((value, index) => fromWire(value, params[index]));
     // Options go behind all positional arguments, also those that are missing.
@@ -116,23 +111,21 @@ class ConformanceClient {
     }
   }
 
-  /** What the client left behind. */
+  /** What all clients so far left behind; 0 while another one is open, since it may be that one's. */
   async #close(name: string): Promise<number> {
-    const { client, resourcesBefore } = this.#client(name);
-    await client.close();
+    await this.#client(name).close();
     this.#open.delete(name);
-    // What is there may be another client's: only the last one is held to account.
-    if (this.#open.size > 0) return 0;
-    const left = () => activeResources() - resourcesBefore;
-    // Sockets are gone a moment after they were closed.
     const giveUpAt_ms = performance.now() + CLOSING_MS;
-    while (left() > 0 && this.#open.size === 0 && performance.now() < giveUpAt_ms) {
+    while (this.#open.size === 0) {
+      const left = activeResources() - this.#resourcesAtRest;
+      if (left <= 0 || performance.now() >= giveUpAt_ms) return Math.max(0, left);
+      // Sockets are gone a moment after they were closed.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    return Math.max(0, left());
+    return 0;
   }
 
-  #client(name: string): OpenClient {
+  #client(name: string): Client {
     const client = this.#clients.get(name);
     if (client === undefined) throw new TypeError(`there is no client ${name}`);
     return client;
