@@ -200,14 +200,10 @@ export class ChaosCluster {
   async healthy(max_ms: number): Promise<void> {
     const until_ms = performance.now() + max_ms;
     for (const node of this.nodes) {
-      for (;;) {
+      await solved(until_ms, async () => {
         const problems = await this.#problemsOf(node);
-        if (problems === undefined) break;
-        if (performance.now() >= until_ms) {
-          throw new HungError(`${node.name} does not see a healthy cluster after ${max_ms} ms: ${problems}`);
-        }
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-      }
+        return problems && `${node.name} does not see a healthy cluster after ${max_ms} ms: ${problems}`;
+      });
     }
   }
 
@@ -228,14 +224,12 @@ export class ChaosCluster {
 
   /** Resolves with the node that leads a group, once there is one. @throws HungError */
   async untilLed(group: number, max_ms: number = START_MAX_MS): Promise<ChaosNode> {
-    const until_ms = performance.now() + max_ms;
-    for (;;) {
-      const leader = await this.leaderOf(group);
-      if (leader !== undefined) return leader;
-      if (performance.now() >= until_ms)
-        throw new HungError(`group ${group} has no leader after ${max_ms} ms`);
-      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-    }
+    let leader: ChaosNode | undefined;
+    await solved(performance.now() + max_ms, async () => {
+      leader = await this.leaderOf(group);
+      return leader === undefined ? `group ${group} has no leader after ${max_ms} ms` : undefined;
+    });
+    return leader!;
   }
 
   async close(): Promise<void> {
@@ -268,5 +262,15 @@ export async function within<T>(max_ms: number, work: Promise<T>, else_: string)
     return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** Looks until there is no problem any more. @throws HungError with the problem that there still is at that time */
+async function solved(until_ms: number, look: () => Promise<string | undefined>): Promise<void> {
+  for (;;) {
+    const problem = await look();
+    if (problem === undefined) return;
+    if (performance.now() >= until_ms) throw new HungError(problem);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }

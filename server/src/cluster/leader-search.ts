@@ -6,7 +6,6 @@
  * A node that is cut off finds no leader however long it looks, and the others may well have one: a caller that can go to
  * them is told at once. An election that is under way is still waited for here: the nodes that elect hear of each other.
  */
-
 import { CUT_OFF_AFTER_MS } from '../groups/timing.ts';
 import type { CallContext } from '../services/method.ts';
 import type { Leadership } from './leadership.ts';

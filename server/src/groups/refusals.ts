@@ -7,7 +7,7 @@ import {
   ProposalDroppedError,
   ReadRefusedError,
 } from '../raft/index.ts';
-import type { Failure } from '../state/failure.ts';
+import { type Failure, reasonInDoubt } from '../state/failure.ts';
 import type { ReplicaAddress } from './peers.ts';
 
 /** When a caller may try again that was refused for lack of room, or of a leader. */
@@ -60,12 +60,9 @@ export function deposed(group: number, standing: Standing, others: OtherReplicas
   };
 }
 
-/**
- * A write is given up that is in a log: whoever leads next may find and commit it. NOT_LEADER would promise that it was
- * not done.
- */
+/** A write is given up that is in a log: whoever leads next may find and commit it. */
 export function inDoubt(failure: Failure): Failure {
-  const reason = failure.reason === ErrorReason.NOT_LEADER ? ErrorReason.NO_QUORUM : failure.reason;
+  const reason = reasonInDoubt(failure.reason);
   return { ...failure, reason, message: `${failure.message}; the write may still be applied` };
 }
 

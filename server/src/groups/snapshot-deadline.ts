@@ -24,6 +24,11 @@ export class SnapshotDeadline implements Disposable {
     return this.#expired.signal;
   }
 
+  /** Bytes that the follower has taken. */
+  get takenBytes(): number {
+    return this.#takenBytes;
+  }
+
   /** The follower has taken so many bytes more. */
   taken(bytes: number): void {
     this.#takenBytes += bytes;

@@ -24,7 +24,6 @@ interface Sending {
   readonly group: Group;
   readonly to: number;
   readonly index: number;
-  sentBytes: number;
   readonly cancel: AbortController;
   readonly deadline: SnapshotDeadline;
 }
@@ -74,7 +73,6 @@ export class SnapshotSender {
       group,
       to: message.to,
       index,
-      sentBytes: 0,
       cancel: new AbortController(),
       deadline: new SnapshotDeadline(),
     };
@@ -100,7 +98,7 @@ export class SnapshotSender {
   /** Bytes of the snapshot for a follower that were sent so far; undefined when none is under way. */
   sentBytes(group: Group, to: number): number | undefined {
     for (const sending of this.#sending) {
-      if (sending.group === group && sending.to === to) return sending.sentBytes;
+      if (sending.group === group && sending.to === to) return sending.deadline.takenBytes;
     }
     return undefined;
   }
@@ -149,7 +147,6 @@ async function* inTurns(
 ): AsyncGenerator<Uint8Array> {
   for (const frame of frames) {
     yield frame;
-    sending.sentBytes += frame.length;
     sending.deadline.taken(frame.length);
     await pace.sent(frame.length);
     await new Promise((resolve) => setImmediate(resolve));

@@ -1,4 +1,4 @@
-import type { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
+import { ErrorReason } from '../gen/gomsg/v1/common_pb.js';
 
 /**
  * Why a call failed, as plain data: what apply returns for a command that cannot be done. It is part of the
@@ -27,4 +27,9 @@ export type Outcome = Uint8Array | Failure;
 
 export function isFailure(outcome: Outcome): outcome is Failure {
   return !(outcome instanceof Uint8Array);
+}
+
+/** The reason of a failure after which something may have been done: NOT_LEADER would promise that nothing was. */
+export function reasonInDoubt(reason: ErrorReason): ErrorReason {
+  return reason === ErrorReason.NOT_LEADER ? ErrorReason.NO_QUORUM : reason;
 }

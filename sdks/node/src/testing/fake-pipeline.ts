@@ -78,9 +78,9 @@ export class FakePipeline {
       { execute: (stream: Stream) => this.#serve(stream) },
     );
     if (this.port === 0) this.port = await keptPort();
-    await new Promise<number>((resolve, reject) =>
-      server.bindAsync(`127.0.0.1:${this.port}`, ServerCredentials.createInsecure(), (error, port) =>
-        error ? reject(error) : resolve(port),
+    await new Promise<void>((resolve, reject) =>
+      server.bindAsync(`127.0.0.1:${this.port}`, ServerCredentials.createInsecure(), (error) =>
+        error ? reject(error) : resolve(),
       ),
     );
     this.#server = server;

@@ -1,7 +1,7 @@
 /** The methods on several named keys: split by group, done in all groups at once, answered in the order asked. */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import * as kv from '../../gen/gomsg/v1/kv_pb.js';
-import type { Failure } from '../../state/failure.ts';
+import { type Failure, reasonInDoubt } from '../../state/failure.ts';
 import { utf8Key } from '../../state/keys.ts';
 import { unary } from '../decode.ts';
 import { ErrorReason } from '../errors.ts';
@@ -123,15 +123,14 @@ export function answerTooLarge(maxFrameBytes: number): Failure {
 }
 
 /**
- * The failure of one group's part; the parts of other groups are on their way or done. So it is not NOT_LEADER, which says
- * that nothing was done: whoever passed the call on would send it again, whole.
+ * The failure of one group's part; the parts of other groups are on their way or done. Whoever passed the call on would send
+ * it again, whole, if it were certain that nothing was done.
  */
 function partlyApplied(failure: Failure, failed: number, all: number): Failure {
   const rest = all - failed;
-  const reason = failure.reason === ErrorReason.NOT_LEADER ? ErrorReason.NO_QUORUM : failure.reason;
   return {
     ...failure,
-    reason,
+    reason: reasonInDoubt(failure.reason),
     message: `${failure.message}; this is about ${failed} of the ${all} entries, the other ${rest} may be applied`,
   };
 }
